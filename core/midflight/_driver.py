@@ -1,0 +1,200 @@
+"""Runs a change step by step, and carries on elsewhere when a step hangs.
+
+A change is a generator that yields each call of foreign code. The thread that applies
+makes the calls, without any hand-off. When one overruns its deadline, the monitor
+takes the generator away from that thread and lets a fresh one go on with a
+`StepTimeoutError`; what the lost thread brings later is dropped.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+from collections.abc import Callable, Generator
+from typing import Any
+
+import attrs
+
+from midflight._system import System
+from midflight.errors import HookError, MidflightError, StepTimeoutError
+
+_log = logging.getLogger("midflight")
+
+APPLYING: contextvars.ContextVar[object] = contextvars.ContextVar(
+    "midflight_applying", default=None
+)
+"""The engine that is applying in this thread or task, to notice calls back into it."""
+
+
+@attrs.define(eq=False)
+class Owner:
+    """Whose code is called; `stuck` while an abandoned call has not come back."""
+
+    label: str
+    stuck: bool = False
+
+
+@attrs.frozen
+class Call:
+    """One call of foreign code.
+
+    Args:
+        function: what to call.
+        owner: whose code it is.
+        hook: its name, for errors.
+        limit: seconds it may take.
+    """
+
+    function: Callable[[], Any]
+    owner: Owner
+    hook: str
+    limit: float
+
+
+Steps = Generator[Call, Any, Any]
+
+
+@attrs.define(eq=False)
+class _Run:
+    steps: Steps
+    after: Callable[[], None]
+    mark: object
+    ticket: object = attrs.field(factory=object)
+    call: Call | None = None
+    due: float = 0.0
+
+
+class Driver:
+    """Drives one change at a time; the monitor watches whoever drives."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._changed = threading.Condition()
+        self._run: _Run | None = None
+        self._armed = 0.0  # when the monitor will look by itself; 0: not running
+        self._cap = float("inf")
+        self._closed = False
+
+    def start(self) -> None:
+        """Start the monitor."""
+        self._closed, self._cap, self._armed = False, float("inf"), float("inf")
+        self._system.spawn("midflight-monitor", self._monitor)
+
+    def close(self) -> None:
+        """Stop the monitor."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def hurry(self, due: float) -> None:
+        """Let no step last longer than until `due`, on the monotonic clock."""
+        with self._changed:
+            self._cap = due
+            if self._run is not None:
+                self._run.due = min(self._run.due, due)
+            self._changed.notify_all()
+
+    def run(self, steps: Steps, after: Callable[[], None], mark: object) -> bool:
+        """Drive `steps` to their end on this thread.
+
+        Args:
+            steps: a generator that yields calls.
+            after: run by the thread that ended them, if it is not this one.
+            mark: what `APPLYING` says meanwhile.
+
+        Returns:
+            False if a step overran, and another thread has taken over.
+        """
+        run = self._run = _Run(steps, after, mark)
+        return self._drive(run, run.ticket, None)
+
+    def _drive(
+        self, run: _Run, ticket: object, error: MidflightError | None
+    ) -> bool:
+        token = APPLYING.set(run.mark)
+        result: Any = None
+        try:
+            while True:
+                try:
+                    call = run.steps.throw(error) if error else run.steps.send(result)
+                except StopIteration:
+                    return True
+                result, error = None, None
+                if call.owner.stuck:
+                    error = StepTimeoutError(call.owner.label, call.hook, call.limit)
+                    continue
+                self._enter(run, call)
+                try:
+                    result = call.function()
+                except MidflightError as exc:
+                    error = exc
+                except BaseException as exc:  # noqa: BLE001  # G9: a module may even exit
+                    error = HookError(call.owner.label, call.hook, exc)
+                if not self._leave(run, ticket):
+                    call.owner.stuck = False
+                    _log.warning("%s: `%s` came back late", call.owner.label, call.hook)
+                    return False
+        finally:
+            APPLYING.reset(token)
+
+    def _enter(self, run: _Run, call: Call) -> None:
+        with self._changed:
+            run.call = call
+            run.due = min(self._system.monotonic() + call.limit, self._cap)
+            if run.due < self._armed:
+                self._changed.notify_all()
+
+    def _leave(self, run: _Run, ticket: object) -> bool:
+        with self._changed:
+            if run.ticket is not ticket:
+                return False
+            run.call = None
+            return True
+
+    def _monitor(self) -> None:
+        with self._changed:
+            while not self._closed:
+                run, now = self._run, self._system.monotonic()
+                if run is None or run.call is None:
+                    self._armed = float("inf")
+                    self._system.wait(self._changed, None)
+                elif now >= run.due:
+                    self._abandon(run, run.call)
+                else:
+                    self._armed = run.due
+                    self._system.wait(self._changed, run.due - now)
+
+    def _abandon(self, run: _Run, call: Call) -> None:
+        """Fence the thread that hangs, and let a fresh one carry on."""
+        call.owner.stuck = True
+        run.call = None
+        ticket = run.ticket = object()
+        error = StepTimeoutError(call.owner.label, call.hook, call.limit)
+
+        def carry_on() -> None:
+            if self._drive(run, ticket, error):
+                run.after()
+
+        self._system.spawn("midflight-apply", carry_on)
+
+
+def drive_here(steps: Steps) -> Any:
+    """Drive `steps` on this thread without deadlines, and return their result.
+
+    For questions such as `check` and `plan`, asked by a thread of the user.
+    """
+    result: Any = None
+    error: MidflightError | None = None
+    while True:
+        try:
+            call = steps.throw(error) if error else steps.send(result)
+        except StopIteration as stop:
+            return stop.value
+        result, error = None, None
+        try:
+            result = call.function()
+        except MidflightError as exc:
+            error = exc
+        except Exception as exc:  # noqa: BLE001  # given to the generator to judge
+            error = HookError(call.owner.label, call.hook, exc)

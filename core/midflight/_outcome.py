@@ -1,0 +1,124 @@
+"""How an attempt to change the configuration ended: a closed set."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, ClassVar
+
+import attrs
+
+from midflight._plan import Plan, as_data
+from midflight.errors import Fault
+
+
+class Reason(enum.StrEnum):
+    """The stable reasons that outcomes, logs and metrics share."""
+
+    STARTED = "started"
+    CHANGED = "changed"
+    REPAIRED = "repaired"
+    SAME_TOKEN = "same_token"  # noqa: S105  # a change token, not a secret
+    SAME_DIGEST = "same_digest"
+    ALREADY_REJECTED = "already_rejected"
+    AWAITING_APPROVAL = "awaiting_approval"
+    APPLY_IN_PROGRESS = "apply_in_progress"
+    INVALID = "invalid"
+    PLAN_REFUSED = "plan_refused"
+    PREPARE_REFUSED = "prepare_refused"
+    STEP_FAILED = "step_failed"
+    STEP_TIMEOUT = "step_timeout"
+    PROBE_FAILED = "probe_failed"
+    ROLLBACK_INCOMPLETE = "rollback_incomplete"
+    SOURCE_UNAVAILABLE = "source_unavailable"
+    PLUGIN_FAILED = "plugin_failed"
+    STOPPED = "stopped"
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """How one attempt ended; one of the six subclasses.
+
+    Args:
+        reason: the stable reason.
+        cause: what asked for the attempt: `start`, `hint`, `sweep`, `retry`, `reload`.
+        generation: the generation in force after the attempt.
+        digest: the digest that was attempted; empty if nothing could be read.
+        plan: the steps, once there was a plan.
+        faults: what is wrong, as data.
+        degraded: modules that could not be brought back, by name.
+        warnings: what went wrong without changing the result.
+        seconds: how long the attempt took.
+        transient: whether the same content will be tried again.
+        error: the exception behind it.
+    """
+
+    name: ClassVar[str] = "outcome"
+
+    reason: Reason
+    cause: str = ""
+    generation: int = 0
+    digest: str = ""
+    plan: Plan | None = None
+    faults: tuple[Fault, ...] = ()
+    degraded: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+    transient: bool = False
+    error: BaseException | None = attrs.field(default=None, eq=False, repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the wanted configuration is in force."""
+        return isinstance(self, Applied) or self.reason is Reason.SAME_DIGEST
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the outcome as plain data for JSON."""
+        return {
+            "outcome": self.name,
+            "reason": str(self.reason),
+            "cause": self.cause,
+            "generation": self.generation,
+            "digest": self.digest,
+            "faults": [str(fault) for fault in self.faults],
+            "degraded": list(self.degraded),
+            "warnings": list(self.warnings),
+            "seconds": round(self.seconds, 6),
+            "transient": self.transient,
+            "plan": as_data(self.plan) if self.plan else None,
+        }
+
+
+class Applied(Outcome):
+    """All touched modules committed; the snapshot is the wanted document."""
+
+    name: ClassVar[str] = "applied"
+
+
+class Unchanged(Outcome):
+    """There was nothing to do."""
+
+    name: ClassVar[str] = "unchanged"
+
+
+class Held(Outcome):
+    """There is a plan, and it waits."""
+
+    name: ClassVar[str] = "held"
+
+
+class Rejected(Outcome):
+    """Refused before any module was changed."""
+
+    name: ClassVar[str] = "rejected"
+
+
+class RolledBack(Outcome):
+    """A step failed; every module is as it was before."""
+
+    name: ClassVar[str] = "rolled_back"
+
+
+class Failed(Outcome):
+    """The attempt could not be made, or could not be wholly undone."""
+
+    name: ClassVar[str] = "failed"

@@ -1,0 +1,153 @@
+"""Deep-frozen values, their typed canonical form and its digest."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+
+from midflight.errors import Code, Fault, Path, shown
+
+MAX_DEPTH = 64
+_INT_RANGE = range(-(2**63), 2**64)
+_TIMES = (datetime.datetime, datetime.date, datetime.time)
+
+
+class FrozenDict(dict[str, Any]):
+    """A dict that cannot be changed, so that nobody edits what others read."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_args: object, **_kwargs: object) -> NoReturn:
+        msg = "configuration is immutable; copy it with dict(...) first"
+        raise TypeError(msg)
+
+    __setitem__ = __delitem__ = clear = pop = popitem = _refuse
+    setdefault = update = __ior__ = _refuse  # type: ignore[assignment]  # narrows dict on purpose
+
+    def __copy__(self) -> FrozenDict:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> FrozenDict:
+        return self
+
+    def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[str, Any]]]:
+        return FrozenDict, (dict(self),)
+
+
+def freeze(value: Any, path: Path, faults: list[Fault], depth: int = 0) -> Any:
+    """Copy a value into frozen form, noting each thing a document cannot hold.
+
+    Mappings become `FrozenDict`, sequences tuples; scalars are `None`, bool, int,
+    finite float, str, and TOML's dates and times.
+    """
+    kind = type(value)
+    if kind is str:
+        return value if value.isascii() and value.isprintable() else _text(value, path, faults)
+    if kind is bool or value is None:
+        return value
+    if kind is int:
+        if value not in _INT_RANGE:
+            faults.append(
+                Fault(
+                    Code.E_RANGE,
+                    "integer out of range",
+                    path,
+                    expected="-2^63 to 2^64-1",
+                    hint="quote it if it is not a number",
+                )
+            )
+        return value
+    if kind is float:
+        if not math.isfinite(value):
+            faults.append(
+                Fault(Code.E_NONFINITE, "number is not finite", path, found=repr(value))
+            )
+        return value
+    if depth > MAX_DEPTH:
+        msg = f"nested deeper than {MAX_DEPTH} levels"
+        faults.append(Fault(Code.E_DEPTH, msg, path[:8]))
+        return None
+    if isinstance(value, Mapping):
+        return FrozenDict(_items(value, path, faults, depth))
+    if isinstance(value, list | tuple):
+        return tuple(
+            freeze(item, (*path, at), faults, depth + 1) for at, item in enumerate(value)
+        )
+    return _other(value, path, faults)
+
+
+def _other(value: Any, path: Path, faults: list[Fault]) -> Any:
+    """Normalise subclasses of scalars; refuse every other type."""
+    if isinstance(value, _TIMES):
+        return value
+    for plain in (str, bool, int, float):
+        if isinstance(value, plain):
+            return freeze(plain(value), path, faults)
+    faults.append(
+        Fault(
+            Code.E_TYPE,
+            "value has a type that configuration cannot hold",
+            path,
+            found=type(value).__name__,
+            expected="a mapping, list, string, number, boolean or null",
+        )
+    )
+    return None
+
+
+def _items(
+    value: Mapping[Any, Any], path: Path, faults: list[Fault], depth: int
+) -> Iterator[tuple[str, Any]]:
+    for key, item in value.items():
+        if not isinstance(key, str):
+            faults.append(
+                Fault(
+                    Code.E_KEYTYPE,
+                    "key is not a string",
+                    path,
+                    found=shown(key),
+                    hint="quote it",
+                )
+            )
+            continue
+        if not key.isprintable():
+            faults.append(
+                Fault(
+                    Code.E_CHAR,
+                    "key holds a control or invisible character",
+                    path,
+                    found=ascii(key)[:40],
+                )
+            )
+        yield str(key), freeze(item, (*path, key), faults, depth + 1)
+
+
+def _text(value: str, path: Path, faults: list[Fault]) -> str:
+    if "\0" in value:
+        faults.append(Fault(Code.E_CHAR, "string holds a NUL character", path))
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        msg = "string holds half of a surrogate pair"
+        faults.append(Fault(Code.E_CHAR, msg, path))
+    return value
+
+
+def _time_form(value: Any) -> list[str]:
+    # A lone surrogate cannot occur in a frozen string: no text collides with this.
+    return ["\ud800" + type(value).__name__, value.isoformat()]
+
+
+def digest_of(value: Any) -> str:
+    """Return the sha256 of the typed canonical form of a frozen value.
+
+    1, 1.0, true and "1" differ; the order of keys does not count.
+    """
+    text = json.dumps(
+        value, sort_keys=True, separators=(",", ":"), default=_time_form
+    )
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,255 @@
+"""Every exception Midflight raises, the stable error codes, and faults as data."""
+
+from __future__ import annotations
+
+import difflib
+import enum
+from collections.abc import Callable, Iterable
+
+import attrs
+
+Path = tuple[str | int, ...]
+"""Keys and list positions from the top of a document: `("modules", "web", "config")`."""
+
+
+class Code(enum.StrEnum):
+    """A stable name for each kind of fault; see the reference page `errors`."""
+
+    # what a document can get wrong
+    E_EMPTY = "E_EMPTY"
+    E_TOPLEVEL = "E_TOPLEVEL"
+    E_MULTIDOC = "E_MULTIDOC"
+    E_DUPKEY = "E_DUPKEY"
+    E_KEYTYPE = "E_KEYTYPE"
+    E_TYPE = "E_TYPE"
+    E_NONFINITE = "E_NONFINITE"
+    E_RANGE = "E_RANGE"
+    E_DEPTH = "E_DEPTH"
+    E_ALIAS = "E_ALIAS"
+    E_MERGE = "E_MERGE"
+    E_CYCLE = "E_CYCLE"
+    E_TAG = "E_TAG"
+    E_SYNTAX = "E_SYNTAX"
+    E_CHAR = "E_CHAR"
+    E_ENCODING = "E_ENCODING"
+    E_SIZE = "E_SIZE"
+    E_FORMAT = "E_FORMAT"
+    E_UNKNOWN = "E_UNKNOWN"
+    E_REQUIRED = "E_REQUIRED"
+    E_ENUM = "E_ENUM"
+    E_NULL = "E_NULL"
+    E_VALUE = "E_VALUE"
+    E_DUPMODULE = "E_DUPMODULE"
+    E_NAME = "E_NAME"
+    E_MODULETYPE = "E_MODULETYPE"
+    E_DEP = "E_DEP"
+    E_IMPORT_PATH = "E_IMPORT_PATH"
+    E_IMPORT_CYCLE = "E_IMPORT_CYCLE"
+    E_MERGE_CONFLICT = "E_MERGE_CONFLICT"
+    E_BLAST = "E_BLAST"
+    # what a module, a plugin or a source can get wrong
+    E_PREPARE = "E_PREPARE"
+    E_STEP = "E_STEP"
+    E_TIMEOUT = "E_TIMEOUT"
+    E_SOURCE = "E_SOURCE"
+    E_CONFLICT = "E_CONFLICT"
+    E_PLAN = "E_PLAN"
+    E_PLUGIN = "E_PLUGIN"
+    E_PLUGIN_API = "E_PLUGIN_API"
+    E_DUPLUGIN = "E_DUPLUGIN"
+    E_DEPENDENCY = "E_DEPENDENCY"
+    E_STOPPED = "E_STOPPED"
+
+
+def dotted(path: Path) -> str:
+    """Write a path the way errors and plans show it: `modules.web.config.hosts[0]`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part}" if text else part
+    return text
+
+
+def shown(value: object, limit: int = 40) -> str:
+    """Show a value found where it should not be, at most `limit` characters."""
+    try:
+        text = repr(value)
+    except Exception:  # a foreign __repr__ must not hide the fault
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the hint for a misspelt word: the nearest known one, else all."""
+    names = sorted(known)
+    near = difflib.get_close_matches(word, names, n=1)
+    if near:
+        return f"did you mean `{near[0]}`?"
+    few = ", ".join(f"`{name}`" for name in names[:12])
+    return f"known: {few}{', …' if len(names) > 12 else ''}" if names else ""
+
+
+@attrs.frozen
+class Place:
+    """Where in a source a value stands; lines and columns count from 1."""
+
+    source: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        parts = (self.source, self.line, self.column)
+        return ":".join(str(part) for part in parts if part is not None)
+
+
+Positions = Callable[[Path], Place | None]
+"""Find the place of a path, or of its nearest parent; called only for an error."""
+
+
+@attrs.frozen
+class Fault:
+    """One thing that is wrong with a configuration, as data.
+
+    Args:
+        code: the stable kind.
+        message: what is wrong, lower case, without a full stop.
+        path: the keys that lead to it; `()` is the whole document.
+        place: source, line and column, where known.
+        found: what was there, shortened.
+        expected: what may be there.
+        hint: what to do.
+    """
+
+    code: Code
+    message: str
+    path: Path = ()
+    place: Place | None = None
+    found: str = ""
+    expected: str = ""
+    hint: str = ""
+
+    def under(self, prefix: Path, positions: Positions | None = None) -> Fault:
+        """Return this fault moved below `prefix`, with its place looked up."""
+        path = prefix + self.path
+        place = self.place or (positions(path) if positions else None)
+        return attrs.evolve(self, path=path, place=place)
+
+    def __str__(self) -> str:
+        head = f"{self.place}: {self.code}" if self.place else str(self.code)
+        where = f" at `{dotted(self.path)}`" if self.path else ""
+        text = f"{head}: {self.message}{where}"
+        if self.found:
+            text += f", found {self.found}"
+        if self.expected:
+            text += f", expected {self.expected}"
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class MidflightError(Exception):
+    """The root of every exception that Midflight raises on purpose."""
+
+    code: Code = Code.E_STEP
+
+
+class InvalidConfigurationError(MidflightError):
+    """A configuration has faults; content is refused until it changes."""
+
+    code = Code.E_VALUE
+
+    def __init__(self, faults: Iterable[Fault] | Fault) -> None:
+        self.faults = (faults,) if isinstance(faults, Fault) else tuple(faults)
+        super().__init__("; ".join(map(str, self.faults)))
+        if self.faults:
+            self.code = self.faults[0].code
+
+
+class TransientError(MidflightError):
+    """Something failed for now; raised by a plugin, it asks for another try."""
+
+
+class SourceUnavailableError(TransientError):
+    """A source cannot be read at the moment; the last good stays in force."""
+
+    code = Code.E_SOURCE
+
+
+class ConflictError(MidflightError):
+    """A put was based on a version that is no longer the head."""
+
+    code = Code.E_CONFLICT
+
+
+class HookError(MidflightError):
+    """A participant's hook raised; the original exception is `cause`."""
+
+    def __init__(self, label: str, hook: str, cause: BaseException) -> None:
+        self.label, self.hook, self.cause = label, hook, cause
+        detail = str(cause) or type(cause).__name__
+        super().__init__(
+            f"{label}: `{hook}` raised {type(cause).__name__}: {detail}"
+        )
+
+
+class StepTimeoutError(MidflightError):
+    """A participant's hook overran its deadline and was abandoned."""
+
+    code = Code.E_TIMEOUT
+
+    def __init__(self, label: str, hook: str, seconds: float) -> None:
+        self.label, self.hook, self.seconds = label, hook, seconds
+        super().__init__(f"{label}: `{hook}` did not return within {seconds:g} s")
+
+
+class PlanError(MidflightError):
+    """A strategy returned a plan that does not fit the change."""
+
+    code = Code.E_PLAN
+
+
+class PluginError(MidflightError):
+    """A plugin is unknown, broken or cannot be imported."""
+
+    code = Code.E_PLUGIN
+
+
+class PluginApiError(PluginError):
+    """A plugin's hooks do not fit the hookspecs."""
+
+    code = Code.E_PLUGIN_API
+
+
+class DuplicatePluginError(PluginError):
+    """Two distributions claim one plugin name."""
+
+    code = Code.E_DUPLUGIN
+
+
+class MissingDependencyError(PluginError):
+    """A plugin needs a library that is not installed; says what to install."""
+
+    code = Code.E_DEPENDENCY
+
+    def __init__(self, what: str, library: str, extra: str) -> None:
+        self.library, self.extra = library, extra
+        super().__init__(
+            f"{what} needs `{library}`; run: pip install 'midflight[{extra}]'"
+        )
+
+
+class StoppedError(MidflightError):
+    """The runtime is not running."""
+
+    code = Code.E_STOPPED
+
+
+def is_transient(error: BaseException) -> bool:
+    """Tell whether trying the same content again may succeed.
+
+    `TransientError`, `OSError` and `TimeoutError` are; a hook that overran its
+    deadline is not, since each further try could leave another thread behind.
+    """
+    if isinstance(error, HookError):
+        error = error.cause
+    return isinstance(error, TransientError | OSError)

@@ -1,0 +1,1 @@
+"""First-party plugins of Midflight; each folder is found through an entry point."""
