@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Generator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import attrs
 
+from midflight import _outcome as ends
 from midflight._document import Document
-from midflight._driver import Call, Owner
+from midflight._driver import Call, Owner, Steps
 from midflight._engine import Engine, Snapshot
-from midflight._outcome import (
-    Applied,
-    Failed,
-    Held,
-    Outcome,
-    Reason,
-    Rejected,
-    RolledBack,
-    Unchanged,
-)
+from midflight._outcome import Outcome, Reason, Unchanged
 from midflight._plan import Plan, Verdict
 from midflight._plugins import Participant
 from midflight._system import System
@@ -38,18 +29,17 @@ from midflight.hookspecs import Loaded
 
 _log = logging.getLogger("midflight")
 _OBSERVER_LIMIT = 5.0  # s that one observer may hold up the next attempt
+_HEALTHY_FOR = 60.0  # s after which a pause starts from the shortest again
 
 
-def read(
-    engine: Engine, source: Participant
-) -> Generator[Call, Any, tuple[Document, Loaded]]:
-    """Load a source once and transform what it gave.
+def loaded_from(source: Participant) -> Steps[tuple[Document, Loaded]]:
+    """Load a source once.
 
     Raises:
         InvalidConfigurationError: for content that is wrong.
         MidflightError: for a source that cannot be read.
     """
-    loaded = yield source.call("load", runtime=engine.runtime)
+    loaded = yield source.call("load")
     if isinstance(loaded, Mapping):
         loaded = Loaded(loaded)
     if not isinstance(loaded, Loaded):
@@ -58,35 +48,32 @@ def read(
     document = loaded.document
     if not isinstance(document, Document):
         document = Document.from_mapping(document, loaded.positions)
+    return document, loaded
+
+
+def transformed(engine: Engine, document: Document) -> Steps[Document]:
+    """Let the plugins change a document that was loaded.
+
+    Raises:
+        InvalidConfigurationError: if they find its content wrong.
+        MidflightError: if one of them fails.
+    """
     hook = engine.hooks.hook.transform
     if hook.get_hookimpls():
         arguments = {"document": document, "runtime": engine.runtime}
-        change = functools.partial(hook.call_extra, [_identity], arguments)
-        document = yield engine.plugin_call("transform", change)
-    return document, loaded
+        call = functools.partial(hook.call_extra, [_identity], arguments)
+        document = yield engine.foreign("transform", call)
+    if not isinstance(document, Document):
+        msg = f"a `transform` returned {type(document).__name__}, not a Document"
+        raise PluginError(msg)
+    return document
 
 
 def _identity(document: Document) -> Document:
     return document
 
 
-@attrs.frozen
-class Refusal:
-    """What was refused, and why.
-
-    Args:
-        digest: the digest refused; empty if the content could not be read.
-        reason: the stable reason.
-        faults: what is wrong.
-        at: when, in seconds since 1970.
-    """
-
-    digest: str
-    reason: Reason
-    faults: tuple[Fault, ...]
-    at: float
-
-
+@attrs.define(eq=False)
 class Attempts:
     """Observed, desired, applied, rejected: each its own variable.
 
@@ -97,193 +84,144 @@ class Attempts:
         backoff: the longest pause between two tries, in seconds.
     """
 
-    def __init__(
-        self, engine: Engine, source: Participant, system: System, backoff: float
-    ) -> None:
-        self.engine = engine
-        self.source = source
-        self.desired = ""
-        self.rejected: Refusal | None = None
-        self.held: Plan | None = None
-        self.source_error: tuple[str, float] | None = None
-        self.retry_at: float | None = None
-        self.approved = ""
-        self._system = system
-        self._backoff = backoff
-        self._token: str | None = None
-        self._tries = 0
-        self._failed_at = 0.0
-        self._said = ""
-        self._observers: dict[str, Owner] = {}
+    engine: Engine
+    source: Participant
+    _system: System
+    _backoff: float
+    desired: str = ""
+    rejected: Outcome | None = None
+    held: Plan | None = None
+    source_error: tuple[str, float] | None = None
+    retry_at: float | None = None
+    approved: str = ""
+    _token: str | None = None
+    _tries: int = 0
+    _failed_at: float = 0.0
+    _observers: dict[str, Owner] = attrs.field(factory=dict)
 
-    def make(self, cause: str) -> Generator[Call, Any, Outcome]:
-        """Make one attempt and tell the observers how it ended."""
-        begun = self._system.monotonic()
-        outcome = yield from self._attempt(cause)
-        snapshot = self.engine.snapshot
+    def make(self, cause: str) -> Steps[Outcome]:
+        """Make one attempt, keep what it means, and tell the observers."""
+        begun, before = self._system.monotonic(), self._kept()
+        try:
+            outcome = yield from self._attempt(cause)
+        except Exception as exc:  # noqa: BLE001  # reported as an outcome
+            _log.exception("an attempt ended in an unforeseen way")
+            outcome = _failed(exc, Reason.PLUGIN_FAILED, Code.E_PLUGIN)
         outcome = attrs.evolve(
             outcome,
             cause=cause,
-            generation=snapshot.generation,
-            digest=outcome.digest or self.desired,
+            generation=self.engine.snapshot.generation,
+            digest=self.desired,
+            at=self._system.wall(),
             seconds=self._system.monotonic() - begun,
         )
-        news = self._note(outcome)
-        if news or not isinstance(outcome, Unchanged):
+        self._note(outcome)
+        if before != self._kept() or not isinstance(outcome, Unchanged):
             yield from self._tell(outcome)
         return outcome
 
-    # -- reading and judging -----------------------------------------------------
-
-    def _attempt(self, cause: str) -> Generator[Call, Any, Outcome]:
-        insist = cause not in {"hint", "sweep"}
+    def _attempt(self, cause: str) -> Steps[Outcome]:
+        insist, snapshot = cause not in {"hint", "sweep"}, self.engine.snapshot
+        token = None
         try:
-            token = yield from self._look()
+            if self.source.has("hash"):
+                token = yield self.source.call("hash")
             if token is not None and token == self._token and not insist:
                 return Unchanged(reason=Reason.SAME_TOKEN)
-            self._token = None
-            document, loaded = yield from read(self.engine, self.source)
+            self._token, self.desired = None, ""
+            document, loaded = yield from loaded_from(self.source)
         except InvalidConfigurationError as exc:
             self._was_read(token)
-            self.desired = ""
-            return Rejected(reason=Reason.INVALID, faults=exc.faults, error=exc)
+            return ends.Rejected(reason=Reason.INVALID, faults=exc.faults, error=exc)
         except MidflightError as exc:
-            return self._unread(exc)
+            since = self.source_error[1] if self.source_error else self._system.wall()
+            self.source_error = (str(exc), since)
+            return _failed(exc, Reason.SOURCE_UNAVAILABLE, Code.E_SOURCE)
         self._was_read(token)
-        self.desired = digest = document.digest
-        snapshot = self.engine.snapshot
-        if snapshot.generation and digest == snapshot.digest:
-            if not self.engine.degraded:
-                return Unchanged(reason=Reason.SAME_DIGEST)
-        if self.rejected and digest == self.rejected.digest and not insist:
-            return Unchanged(reason=Reason.ALREADY_REJECTED)
-        return (yield from self._change(document, loaded))
-
-    def _look(self) -> Generator[Call, Any, str | None]:
-        if not self.source.has("hash"):
-            return None
-        token: str | None = yield self.source.call("hash", runtime=self.engine.runtime)
-        return token
+        try:
+            document = yield from transformed(self.engine, document)
+            self.desired = document.digest
+            known = self.rejected.digest if self.rejected else None
+            if snapshot.generation and document.digest == snapshot.digest:
+                if not snapshot.degraded:
+                    return Unchanged(reason=Reason.SAME_DIGEST)
+            elif document.digest == known and not insist:
+                return Unchanged(reason=Reason.ALREADY_REJECTED)
+            change = self.engine.change_to(document)
+            plan = yield from self.engine.plan(change)
+        except InvalidConfigurationError as exc:
+            faults = tuple(fault.under((), loaded.positions) for fault in exc.faults)
+            return ends.Rejected(reason=Reason.INVALID, faults=faults, error=exc)
+        except MidflightError as exc:
+            return _failed(exc, Reason.PLUGIN_FAILED, exc.code)
+        return (yield from self._carried_out(plan, document, loaded))
 
     def _was_read(self, token: str | None) -> None:
         self._token = token
         if self.source_error:
             self.source_error = self.retry_at = None
 
-    def _unread(self, error: MidflightError) -> Outcome:
-        since = self.source_error[1] if self.source_error else self._system.wall()
-        self.source_error = (str(error), since)
-        return Failed(
-            reason=Reason.SOURCE_UNAVAILABLE,
-            faults=(Fault(Code.E_SOURCE, str(error)),),
-            transient=True,
-            error=error,
-        )
-
-    def _change(
-        self, document: Document, loaded: Loaded
-    ) -> Generator[Call, Any, Outcome]:
-        """Plan the way to a document, and go it unless the plan says otherwise."""
-        engine = self.engine
-        try:
-            _ = document.build_order
-            plan = yield from engine.plan(engine.change_to(document))
-        except InvalidConfigurationError as exc:
-            return self._ill_ordered(exc, loaded)
-        except MidflightError as exc:
-            fault = Fault(exc.code, str(exc))
-            return Failed(
-                reason=Reason.PLUGIN_FAILED,
-                faults=(fault,),
-                transient=is_transient(exc),
-                error=exc,
-            )
+    def _carried_out(
+        self, plan: Plan, document: Document, loaded: Loaded
+    ) -> Steps[Outcome]:
+        """Do what a plan says, or hold or refuse it."""
         if plan.verdict is Verdict.REFUSE:
-            fault = Fault(plan.code, plan.reason)
-            return Rejected(reason=Reason.PLAN_REFUSED, plan=plan, faults=(fault,))
+            faults = (Fault(plan.code, plan.reason),)
+            return ends.Rejected(reason=Reason.PLAN_REFUSED, plan=plan, faults=faults)
         if plan.verdict is Verdict.HOLD and self.approved != document.digest:
             self.held = plan
-            return Held(reason=Reason.AWAITING_APPROVAL, plan=plan)
-        snapshot = Snapshot(
-            document,
-            engine.snapshot.generation + 1,
-            self.source.label,
-            loaded.version,
-            self._system.wall(),
-        )
-        transaction = Transaction(engine, plan, snapshot, loaded.positions)
-        return (yield from transaction.run())
-
-    @staticmethod
-    def _ill_ordered(error: InvalidConfigurationError, loaded: Loaded) -> Outcome:
-        faults = tuple(fault.under((), loaded.positions) for fault in error.faults)
-        return Rejected(reason=Reason.INVALID, faults=faults, error=error)
+            return ends.Held(reason=Reason.AWAITING_APPROVAL, plan=plan)
+        old = self.engine.snapshot
+        mark = (self.source.label, loaded.version, self._system.wall())
+        snapshot = Snapshot(document, old.generation + 1, *mark)
+        transaction = Transaction(self.engine, plan, snapshot, loaded.positions)
+        outcome = yield from transaction.run()
+        if isinstance(outcome, ends.Applied) and not old.generation:
+            return attrs.evolve(outcome, reason=Reason.STARTED)
+        if isinstance(outcome, ends.Applied) and old.degraded:
+            return attrs.evolve(outcome, reason=Reason.REPAIRED)
+        return outcome
 
     # -- noting and telling ------------------------------------------------------
 
-    def _note(self, outcome: Outcome) -> bool:
-        """Keep what the outcome means for the status; True if that is news."""
-        before = (self.rejected, self.retry_at is None, self._said)
-        if isinstance(outcome, Rejected | RolledBack | Failed):
-            if outcome.reason is not Reason.SOURCE_UNAVAILABLE:
-                self.rejected = Refusal(
-                    outcome.digest,
-                    outcome.reason,
-                    outcome.faults,
-                    self._system.wall(),
-                )
-            self._retry_later(outcome)
-        elif outcome.ok:
+    def _kept(self) -> tuple[object, ...]:
+        return self.rejected, self.held, self.source_error
+
+    def _note(self, outcome: Outcome) -> None:
+        """Keep what the outcome means for the status."""
+        if outcome.ok:
             self.rejected = self.held = self.retry_at = None
             self.approved = ""
-        self._log(outcome)
-        return before != (self.rejected, self.retry_at is None, self._said)
+        elif not isinstance(outcome, Unchanged | ends.Held):
+            if outcome.reason is not Reason.SOURCE_UNAVAILABLE:
+                self.rejected = outcome
+            self._retry_later(outcome)
 
     def _retry_later(self, outcome: Outcome) -> None:
         """Pause twice as long after each failure, from 1 s, with full jitter."""
         now = self._system.monotonic()
-        if now - self._failed_at > 60 + self._backoff:
+        if now - self._failed_at > _HEALTHY_FOR + self._backoff:
             self._tries = 0
-        self._failed_at = now
-        self.retry_at = None
+        self._failed_at, self.retry_at = now, None
         if outcome.transient:
             longest = min(self._backoff, 2.0**self._tries)
             self._tries = min(self._tries + 1, 10)
             self.retry_at = now + longest * self._system.random()
 
-    def _log(self, outcome: Outcome) -> None:
-        """Say each thing once, not once per tick."""
-        if isinstance(outcome, Applied):
-            said = f"generation {outcome.generation} applied: {_summary(outcome.plan)}"
-        elif isinstance(outcome, Unchanged):
-            if not outcome.ok or not self._said.startswith("!"):
-                return
-            said = "healthy again on the running configuration"
-        elif isinstance(outcome, Held):
-            said = f"held, {outcome.reason}: {_summary(outcome.plan)}"
-        else:
-            what = "\n  ".join(str(fault) for fault in outcome.faults)
-            said = f"!{outcome.name}, {outcome.reason}:\n  {what}"
-        if said != self._said or isinstance(outcome, Applied):
-            self._said = said
-            level = logging.ERROR if said.startswith("!") else logging.INFO
-            _log.log(level, "%s", said.removeprefix("!"))
-
-    def _tell(self, outcome: Outcome) -> Generator[Call, Any, None]:
+    def _tell(self, outcome: Outcome) -> Steps[None]:
         """Call each observer by itself; none can hurt another."""
         arguments = {"outcome": outcome, "runtime": self.engine.runtime}
         for impl in self.engine.hooks.hook.on_outcome.get_hookimpls():
             label = f"plugin `{impl.plugin_name}`"
             owner = self._observers.setdefault(label, Owner(label))
-            values = [arguments[name] for name in impl.argnames]
-            call = functools.partial(impl.function, *values)
+            call = functools.partial(impl.function, *map(arguments.get, impl.argnames))
             try:
                 yield Call(call, owner, "on_outcome", _OBSERVER_LIMIT)
             except MidflightError as exc:
                 _log.warning("%s", exc)
 
 
-def _summary(plan: Plan | None) -> str:
-    steps = plan.steps if plan else ()
-    few = ", ".join(f"{step.action} {step.module}" for step in steps[:8])
-    return f"{few}{', …' if len(steps) > 8 else ''}" or "no module touched"  # noqa: PLR2004  # as sliced above
+def _failed(error: Exception, reason: Reason, code: Code) -> Outcome:
+    transient = reason is Reason.SOURCE_UNAVAILABLE or is_transient(error)
+    faults = (Fault(code, str(error) or type(error).__name__),)
+    return ends.Failed(reason=reason, faults=faults, transient=transient, error=error)

@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 
 
 class Bridge:
-    """From the thread that applies to an event loop, and back with the result."""
+    """From the thread that applies to an event loop, and back with the result.
+
+    Args:
+        system: starts the thread of the own loop.
+        loop: the application's loop, if it has one.
+    """
 
     def __init__(self, system: System, loop: asyncio.AbstractEventLoop | None) -> None:
+        self.loop = loop
         self._system = system
-        self._loop = loop
-        self._own = False
-
-    def use(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Run hooks on that loop from now on."""
-        self._loop = loop
+        self._own: asyncio.AbstractEventLoop | None = None
 
     def adapt(
         self, method: Callable[..., Any], label: str, hook: str, limit: float
@@ -33,52 +34,48 @@ class Bridge:
 
         @functools.wraps(method)
         def wait_for(*args: Any, **kwargs: Any) -> Any:
-            return self._run(method(*args, **kwargs), label, hook, limit)
+            import asyncio
+
+            coroutine = _contained(method(*args, **kwargs))
+            loop = self.loop or self._own or self._start()
+            future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+            try:
+                value, error = future.result(limit)
+            except TimeoutError:
+                future.cancel()
+                raise StepTimeoutError(label, hook, limit) from None
+            if error is not None:
+                raise error
+            return value
 
         return wait_for
 
-    def _run(
-        self, coroutine: Coroutine[Any, Any, Any], label: str, hook: str, limit: float
-    ) -> Any:
-        import asyncio  # noqa: PLC0415  # 40 ms that only async hooks need
+    def _start(self) -> asyncio.AbstractEventLoop:
+        import asyncio
 
-        if self._loop is None:
-            self._start()
-        assert self._loop is not None
-        future = asyncio.run_coroutine_threadsafe(_contained(coroutine), self._loop)
-        try:
-            value, error = future.result(limit)
-        except TimeoutError:
-            future.cancel()
-            raise StepTimeoutError(label, hook, limit) from None
-        if error is not None:
-            raise error
-        return value
-
-    def _start(self) -> None:
-        import asyncio  # noqa: PLC0415  # as above
-
-        loop = self._loop = asyncio.new_event_loop()
-        self._own = True
+        loop = self._own = asyncio.new_event_loop()
         ready = threading.Event()
 
         def serve() -> None:
-            asyncio.set_event_loop(loop)
             loop.call_soon(ready.set)
-            try:
-                loop.run_forever()
-            finally:
-                loop.run_until_complete(loop.shutdown_asyncgens())
-                loop.close()
+            loop.run_forever()
+            tasks = asyncio.all_tasks(loop)
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                loop.run_until_complete(asyncio.wait(tasks, timeout=1.0))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
 
         self._system.spawn("midflight-asyncio", serve)
         ready.wait()
+        return loop
 
     def close(self) -> None:
-        """Stop the loop, if it is our own."""
-        if self._own and self._loop is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._loop, self._own = None, False
+        """Stop the own loop, and with it what modules left running on it."""
+        if self._own is not None:
+            self._own.call_soon_threadsafe(self._own.stop)
+            self._own = None
 
 
 async def _contained(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
 
 from midflight._document import Document, ModuleConfig
-from midflight._values import digest_of
+from midflight._values import same
 from midflight.errors import Path, dotted
 
 
@@ -29,6 +31,12 @@ class KeyChange:
     path: Path
     old: Any
     new: Any
+
+    @property
+    def sides(self) -> dict[str, Any]:
+        """Return `old` and `new` by name, without a side that has no value."""
+        both = {"old": self.old, "new": self.new}
+        return {side: value for side, value in both.items() if value is not ABSENT}
 
 
 @attrs.frozen
@@ -55,20 +63,19 @@ class Diff:
     def between(cls, old: Document, new: Document) -> Diff:
         """Compare two documents; shared parts are recognised by identity first."""
         before, after = old.modules, new.modules
-        changed = [
-            name for name, module in after.items() if module is not before.get(name)
-        ]
+        if list(before) == list(after):  # the usual case, compared without a loop
+            moved = map(operator.is_not, before.values(), after.values())
+            common = list(itertools.compress(after, moved))
+        else:
+            common = [name for name in after if name in before]
+        sections = sorted({*old.sections, *new.sections})
         return cls(
             old,
             new,
-            added=tuple(name for name in changed if name not in before),
-            removed=tuple(name for name in before if name not in after),
-            modified=tuple(
-                name
-                for name in changed
-                if name in before and after[name] != before[name]
-            ),
-            sections=_sections(old.sections, new.sections),
+            tuple([name for name in after if name not in before]),
+            tuple([name for name in before if name not in after]),
+            tuple([name for name in common if before[name] != after[name]]),
+            tuple([s for s in sections if _differs(old.sections, new.sections, s)]),
         )
 
     def inverted(self) -> Diff:
@@ -84,6 +91,16 @@ class Diff:
         touched = {*self.added, *self.modified}
         return tuple(name for name in self.new.modules if name not in touched)
 
+    @property
+    def keeps_order(self) -> bool:
+        """Whether both documents start their modules in the same order."""
+        if self.added or self.removed:
+            return False
+        pairs = map(self.module, self.modified)
+        return all(
+            old and new and old.depends_on == new.depends_on for old, new in pairs
+        )
+
     def module(self, name: str) -> tuple[ModuleConfig | None, ModuleConfig | None]:
         """Return the entries of one module before and after."""
         return self.old.modules.get(name), self.new.modules.get(name)
@@ -92,39 +109,29 @@ class Diff:
         """Yield each value that differs, of one module or of the whole."""
         names = (*self.removed, *self.added, *self.modified)
         for each in (name,) if name is not None else names:
-            sides = (ABSENT if side is None else _plain(side) for side in self.module(each))
-            yield from _walk(("modules", each), *sides)
-        if name is None:
-            for section in self.sections:
-                yield from _walk(
-                    (section,),
-                    self.old.sections.get(section, ABSENT),
-                    self.new.sections.get(section, ABSENT),
-                )
+            old, new = (_plain(side) for side in self.module(each))
+            yield from _walk(("modules", each), old, new)
+        for section in self.sections if name is None else ():
+            sides = (self.old.sections, self.new.sections)
+            old, new = (side.get(section, ABSENT) for side in sides)
+            yield from _walk((section,), old, new)
 
     def paths(self, name: str) -> tuple[str, ...]:
         """Return the dotted key paths that differ in one module."""
         return tuple(dotted(change.path) for change in self.key_changes(name))
 
 
-def _plain(module: ModuleConfig) -> dict[str, Any]:
-    entry = module.as_mapping()
-    del entry["name"]
-    return entry
+def _plain(module: ModuleConfig | None) -> Any:
+    if module is None:
+        return ABSENT
+    return {key: item for key, item in module.as_mapping().items() if key != "name"}
 
 
-def _sections(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
-    names = sorted({*old, *new})
-    return tuple(name for name in names if not _same(old, new, name))
-
-
-def _same(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> bool:
+def _differs(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> bool:
     before, after = old.get(name, ABSENT), new.get(name, ABSENT)
-    if before is after:
-        return True
     if before is ABSENT or after is ABSENT:
-        return False
-    return digest_of(before) == digest_of(after)
+        return True
+    return not same(before, after)
 
 
 def _walk(path: Path, old: Any, new: Any) -> Iterator[KeyChange]:
@@ -132,5 +139,5 @@ def _walk(path: Path, old: Any, new: Any) -> Iterator[KeyChange]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in dict.fromkeys((*old, *new)):
             yield from _walk((*path, key), old.get(key, ABSENT), new.get(key, ABSENT))
-    elif old is ABSENT or new is ABSENT or digest_of(old) != digest_of(new):
+    elif old is ABSENT or new is ABSENT or not same(old, new):
         yield KeyChange(path, old, new)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import graphlib
+import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -13,7 +14,7 @@ import attrs
 from midflight._values import FrozenDict, digest_of, freeze
 from midflight.errors import (
     Code,
-    Fault,
+    Faults,
     InvalidConfigurationError,
     Path,
     Positions,
@@ -21,7 +22,7 @@ from midflight.errors import (
 )
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_ENTRY = frozenset({"name", "type", "config", "dependsOn"})
+_NAME_RULE = "a letter or digit, then up to 62 of A-Z a-z 0-9 . _ -"
 
 
 @attrs.frozen(eq=False)
@@ -50,20 +51,15 @@ class ModuleConfig:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ModuleConfig):
             return NotImplemented
-        return self is other or (
-            self.name == other.name and self.digest == other.digest
-        )
+        return self is other or (self.name, self.digest) == (other.name, other.digest)
 
     def __hash__(self) -> int:
         return hash((self.name, self.type))
 
     def as_mapping(self) -> dict[str, Any]:
         """Return the entry as it would stand in a file."""
-        entry: dict[str, Any] = {"name": self.name, "type": self.type}
-        if self.config:
-            entry["config"] = self.config
-        if self.depends_on:
-            entry["dependsOn"] = list(self.depends_on)
+        entry = {"name": self.name, "type": self.type, "config": self.config}
+        entry |= {"dependsOn": list(self.depends_on)} if self.depends_on else {}
         return entry | dict(self.extra)
 
 
@@ -93,33 +89,25 @@ class Document:
         Raises:
             InvalidConfigurationError: with every fault found, each with its place.
         """
-        faults: list[Fault] = []
+        faults, modules, sections = Faults(), FrozenDict(), FrozenDict()
         if not isinstance(raw, Mapping):
-            fault = Fault(
-                Code.E_TOPLEVEL,
-                "the top level is not a mapping",
-                found=type(raw).__name__,
-                expected="a mapping with `modules:` and other sections",
-            )
-            raise InvalidConfigurationError(fault.under((), positions))
-        rest = {key: value for key, value in raw.items() if key != "modules"}
-        sections = freeze(rest, (), faults)
-        modules = _modules(raw.get("modules"), faults)
+            msg, wanted = "the top level is not a mapping", "`modules:` and sections"
+            faults.add(Code.E_TOPLEVEL, msg, found=shown(raw), expected=wanted)
+        else:
+            rest = {key: value for key, value in raw.items() if key != "modules"}
+            sections = freeze(rest, (), faults)
+            modules = FrozenDict(_modules(raw.get("modules"), faults))
         if faults:
-            raise InvalidConfigurationError(
-                [fault.under((), positions) for fault in faults]
-            )
-        return cls(FrozenDict(modules), sections)
+            raise InvalidConfigurationError([f.under((), positions) for f in faults])
+        return cls(modules, sections)
 
     @functools.cached_property
     def digest(self) -> str:
         """The sha256 of the typed canonical form, made of the parts' digests."""
-        return digest_of(
-            [
-                {name: module.digest for name, module in self.modules.items()},
-                {name: digest_of(value) for name, value in self.sections.items()},
-            ]
-        )
+        modules = self.modules
+        text = "".join([f"{name}:{modules[name].digest};" for name in sorted(modules)])
+        parts = {name: digest_of(value) for name, value in self.sections.items()}
+        return hashlib.sha256(f"{text}\n{digest_of(parts)}".encode()).hexdigest()
 
     @functools.cached_property
     def build_order(self) -> tuple[str, ...]:
@@ -129,27 +117,29 @@ class Document:
             InvalidConfigurationError: `E_DEP` for a dependency that is not there,
                 `E_CYCLE` for modules that wait for each other.
         """
-        faults = [
-            Fault(
-                Code.E_DEP,
-                f"module `{module.name}` depends on `{name}`, which is not there",
-                ("modules", module.name, "dependsOn", at),
-                hint="add the module or remove the dependency",
-            )
-            for module in self.modules.values()
-            for at, name in enumerate(module.depends_on)
-            if name not in self.modules
-        ]
-        if faults:
-            raise InvalidConfigurationError(faults)
-        graph = {name: module.depends_on for name, module in self.modules.items()}
+        needs = {name: m.depends_on for name, m in self.modules.items() if m.depends_on}
+        if not needs:
+            return tuple(self.modules)
+        faults, hint = Faults(), "add the module or remove the dependency"
+        for name, others in needs.items():
+            for at, other in enumerate(others):
+                if other not in self.modules:
+                    msg = f"module `{name}` depends on `{other}`, which is not there"
+                    path = ("modules", name, "dependsOn", at)
+                    faults.add(Code.E_DEP, msg, path, hint=hint)
+        graph = dict.fromkeys(self.modules, ()) | needs
         try:
-            return tuple(graphlib.TopologicalSorter(graph).static_order())
+            if not faults:
+                return tuple(graphlib.TopologicalSorter(graph).static_order())
         except graphlib.CycleError as exc:
             ring = exc.args[1]
             msg = f"modules wait for each other: {' -> '.join(reversed(ring))}"
-            fault = Fault(Code.E_CYCLE, msg, ("modules", ring[0], "dependsOn"))
-            raise InvalidConfigurationError(fault) from None
+            faults.add(Code.E_CYCLE, msg, ("modules", ring[0], "dependsOn"))
+        raise InvalidConfigurationError(faults)
+
+    def order_as(self, other: Document) -> None:
+        """Take the build order of a document with the same names and dependencies."""
+        object.__setattr__(self, "build_order", other.build_order)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Document):
@@ -165,131 +155,76 @@ class Document:
         return {"modules": modules, **self.sections}
 
 
-def _modules(raw: Any, faults: list[Fault]) -> dict[str, ModuleConfig]:
+def _modules(raw: Any, faults: Faults) -> dict[str, ModuleConfig]:
     """Read `modules:`, a list of entries or a mapping of entries by name."""
-    entries: Iterator[tuple[str | int, Any]]
-    if raw is None:
-        return {}
+    entries: Iterable[tuple[str | int, Any]] = ()
     if isinstance(raw, Mapping):
-        entries = iter(raw.items())
-    elif isinstance(raw, Sequence) and not isinstance(raw, str):
-        entries = iter(enumerate(raw))
-    else:
-        faults.append(
-            Fault(
-                Code.E_TYPE,
-                "`modules` is not a list",
-                ("modules",),
-                found=type(raw).__name__,
-                expected="a list of modules, or a mapping of modules by name",
-            )
-        )
-        return {}
+        entries = [(str(key), entry) for key, entry in raw.items()]
+        freeze(dict.fromkeys(raw), ("modules",), faults)
+    elif isinstance(raw, list | tuple):
+        entries = enumerate(raw)
+    elif raw is not None:
+        msg, wanted = "`modules` is not a list", "a list, or a mapping by name"
+        faults.add(Code.E_TYPE, msg, ("modules",), found=shown(raw), expected=wanted)
     modules: dict[str, ModuleConfig] = {}
     first: dict[str, str | int] = {}
     for key, entry in entries:
-        module = _module(key, entry, ("modules", key), faults)
+        path: Path = ("modules", key)
+        module = _module(key, entry, path, faults)
         if module is None:
             continue
         if module.name in first:
-            faults.append(
-                Fault(
-                    Code.E_DUPMODULE,
-                    f"module `{module.name}` is defined twice",
-                    ("modules", key),
-                    found=f"first at modules[{first[module.name]}]",
-                    hint="rename one of them or remove it",
-                )
-            )
+            msg, hint = f"module `{module.name}` is defined twice", "rename one of them"
+            found = f"the first at modules[{first[module.name]}]"
+            faults.add(Code.E_DUPMODULE, msg, path, found=found, hint=hint)
         first.setdefault(module.name, key)
         modules[module.name] = module
     return modules
 
 
 def _module(
-    key: str | int, entry: Any, path: Path, faults: list[Fault]
+    key: str | int, entry: Any, path: Path, faults: Faults
 ) -> ModuleConfig | None:
     """Read one entry; note its faults and return `None` if it has any."""
     before = len(faults)
     if not isinstance(entry, Mapping):
-        faults.append(
-            Fault(
-                Code.E_TYPE,
-                "module entry is not a mapping",
-                path,
-                found=shown(entry),
-                expected="a mapping with `name`, `type` and `config`",
-            )
-        )
+        msg, wanted = "module entry is not a mapping", "`name`, `type` and `config`"
+        faults.add(Code.E_TYPE, msg, path, found=shown(entry), expected=wanted)
         return None
-    name = key if isinstance(key, str) else _string(entry, "name", path, faults)
+    listed = isinstance(key, int)
+    name = _string(entry, "name", path, faults) if listed else str(key)
     kind = _string(entry, "type", path, faults)
     if name and not _NAME.fullmatch(name):
-        faults.append(
-            Fault(
-                Code.E_NAME,
-                "module name is not allowed",
-                (*path, "name") if isinstance(key, int) else path,
-                found=ascii(name)[:60],
-                expected="a letter or digit, then up to 62 of A-Z a-z 0-9 . _ -",
-            )
-        )
-    frozen = freeze(entry, path, faults, depth=1)
-    config = frozen.get("config")
+        msg, where = "module name is not allowed", (*path, "name") if listed else path
+        faults.add(Code.E_NAME, msg, where, found=shown(name), expected=_NAME_RULE)
+    rest = dict(freeze(entry, path, faults, depth=1))
+    if rest.pop("name", name) != name:
+        msg, where = "`name` is not the key of the entry", (*path, "name")
+        faults.add(Code.E_NAME, msg, where, expected=shown(name), hint="remove it")
+    rest.pop("type", None)
+    config = rest.pop("config", None)
     if not isinstance(config, FrozenDict | None):
-        faults.append(
-            Fault(
-                Code.E_TYPE,
-                "`config` is not a mapping",
-                (*path, "config"),
-                found=shown(config),
-                expected="a mapping",
-            )
-        )
-    needs = _needs(frozen.get("dependsOn"), path, faults)
+        msg, where = "`config` is not a mapping", (*path, "config")
+        faults.add(Code.E_TYPE, msg, where, found=shown(config), expected="a mapping")
+    needs = rest.pop("dependsOn", None) or ()
+    if not isinstance(needs, tuple) or not all(isinstance(n, str) for n in needs):
+        msg, where = "`dependsOn` is not a list of names", (*path, "dependsOn")
+        wanted = "a list of strings"
+        faults.add(Code.E_TYPE, msg, where, found=shown(needs), expected=wanted)
     if len(faults) > before:
         return None
-    own = _ENTRY if isinstance(key, int) else _ENTRY - {"name"}
-    extra = {word: value for word, value in frozen.items() if word not in own}
-    return ModuleConfig(name, kind, config or FrozenDict(), needs, FrozenDict(extra))
+    return ModuleConfig(name, kind, config or FrozenDict(), needs, FrozenDict(rest))
 
 
-def _string(
-    entry: Mapping[Any, Any], key: str, path: Path, faults: list[Fault]
-) -> str:
+def _string(entry: Mapping[Any, Any], key: str, path: Path, faults: Faults) -> str:
     """Return a required string of an entry, or note why it is not there."""
     value = entry.get(key)
     if isinstance(value, str) and value:
         return str(value)
     if value is None or value == "":
         msg = f"module entry has no `{key}`"
-        faults.append(Fault(Code.E_REQUIRED, msg, path, expected=f"a `{key}`"))
-        return ""
-    faults.append(
-        Fault(
-            Code.E_TYPE,
-            f"`{key}` is not a string",
-            (*path, key),
-            found=shown(value),
-            expected="a string",
-            hint="quote it",
-        )
-    )
+        faults.add(Code.E_REQUIRED, msg, path, expected=f"a `{key}`")
+    else:
+        msg, where = f"`{key}` is not a string", (*path, key)
+        faults.add(Code.E_TYPE, msg, where, found=shown(value), hint="quote it")
     return ""
-
-
-def _needs(value: Any, path: Path, faults: list[Fault]) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
-        return value
-    faults.append(
-        Fault(
-            Code.E_TYPE,
-            "`dependsOn` is not a list of module names",
-            (*path, "dependsOn"),
-            found=shown(value),
-            expected="a list of strings",
-        )
-    )
-    return ()

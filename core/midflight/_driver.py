@@ -12,7 +12,7 @@ import contextvars
 import logging
 import threading
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -20,11 +20,7 @@ from midflight._system import System
 from midflight.errors import HookError, MidflightError, StepTimeoutError
 
 _log = logging.getLogger("midflight")
-
-APPLYING: contextvars.ContextVar[object] = contextvars.ContextVar(
-    "midflight_applying", default=None
-)
-"""The engine that is applying in this thread or task, to notice calls back into it."""
+NEVER = float("inf")
 
 
 @attrs.define(eq=False)
@@ -37,14 +33,7 @@ class Owner:
 
 @attrs.frozen
 class Call:
-    """One call of foreign code.
-
-    Args:
-        function: what to call.
-        owner: whose code it is.
-        hook: its name, for errors.
-        limit: seconds it may take.
-    """
+    """One call of foreign code: what, whose, under which hook's name, how long."""
 
     function: Callable[[], Any]
     owner: Owner
@@ -52,17 +41,39 @@ class Call:
     limit: float
 
 
-Steps = Generator[Call, Any, Any]
+T = TypeVar("T")
+Steps = Generator[Call, Any, T]
+"""What yields calls of foreign code, is sent their results, and returns a `T`."""
+
+
+@attrs.define(eq=False)
+class _Lease:
+    """The right of one thread to go on with a run; ends with the run or a fence."""
+
+    mark: object
+    active: bool = True
 
 
 @attrs.define(eq=False)
 class _Run:
-    steps: Steps
+    steps: Steps[Any]
     after: Callable[[], None]
-    mark: object
-    ticket: object = attrs.field(factory=object)
+    lease: _Lease
     call: Call | None = None
     due: float = 0.0
+
+
+_LEASE: contextvars.ContextVar[_Lease | None] = contextvars.ContextVar(
+    "midflight_lease", default=None
+)
+
+
+def is_applying(mark: object = None) -> bool:
+    """Tell whether this thread or task is inside a run, of `mark` if it is given."""
+    lease = _LEASE.get()
+    if lease is None or not lease.active:
+        return False
+    return mark is None or lease.mark is mark
 
 
 class Driver:
@@ -72,13 +83,12 @@ class Driver:
         self._system = system
         self._changed = threading.Condition()
         self._run: _Run | None = None
-        self._armed = 0.0  # when the monitor will look by itself; 0: not running
-        self._cap = float("inf")
+        self._armed = NEVER  # when the monitor will look by itself
+        self._cap = NEVER
         self._closed = False
 
     def start(self) -> None:
         """Start the monitor."""
-        self._closed, self._cap, self._armed = False, float("inf"), float("inf")
         self._system.spawn("midflight-monitor", self._monitor)
 
     def close(self) -> None:
@@ -95,30 +105,28 @@ class Driver:
                 self._run.due = min(self._run.due, due)
             self._changed.notify_all()
 
-    def run(self, steps: Steps, after: Callable[[], None], mark: object) -> bool:
+    def run(self, steps: Steps[Any], after: Callable[[], None], mark: object) -> bool:
         """Drive `steps` to their end on this thread.
 
         Args:
             steps: a generator that yields calls.
             after: run by the thread that ended them, if it is not this one.
-            mark: what `APPLYING` says meanwhile.
+            mark: what `is_applying` asks for.
 
         Returns:
             False if a step overran, and another thread has taken over.
         """
-        run = self._run = _Run(steps, after, mark)
-        return self._drive(run, run.ticket, None)
+        run = self._run = _Run(steps, after, _Lease(mark))
+        return self._drive(run, run.lease, None)
 
-    def _drive(
-        self, run: _Run, ticket: object, error: MidflightError | None
-    ) -> bool:
-        token = APPLYING.set(run.mark)
-        result: Any = None
+    def _drive(self, run: _Run, lease: _Lease, error: MidflightError | None) -> bool:
+        token, result = _LEASE.set(lease), None
         try:
             while True:
                 try:
                     call = run.steps.throw(error) if error else run.steps.send(result)
                 except StopIteration:
+                    lease.active = False
                     return True
                 result, error = None, None
                 if call.owner.stuck:
@@ -129,14 +137,14 @@ class Driver:
                     result = call.function()
                 except MidflightError as exc:
                     error = exc
-                except BaseException as exc:  # noqa: BLE001  # G9: a module may even exit
+                except BaseException as exc:  # noqa: BLE001  # a module may even exit
                     error = HookError(call.owner.label, call.hook, exc)
-                if not self._leave(run, ticket):
+                if not self._leave(run, lease):
                     call.owner.stuck = False
                     _log.warning("%s: `%s` came back late", call.owner.label, call.hook)
                     return False
         finally:
-            APPLYING.reset(token)
+            _LEASE.reset(token)
 
     def _enter(self, run: _Run, call: Call) -> None:
         with self._changed:
@@ -145,19 +153,18 @@ class Driver:
             if run.due < self._armed:
                 self._changed.notify_all()
 
-    def _leave(self, run: _Run, ticket: object) -> bool:
+    def _leave(self, run: _Run, lease: _Lease) -> bool:
         with self._changed:
-            if run.ticket is not ticket:
-                return False
-            run.call = None
-            return True
+            if run.lease is lease:
+                run.call = None
+            return run.lease is lease
 
     def _monitor(self) -> None:
         with self._changed:
             while not self._closed:
                 run, now = self._run, self._system.monotonic()
                 if run is None or run.call is None:
-                    self._armed = float("inf")
+                    self._armed = NEVER
                     self._system.wait(self._changed, None)
                 elif now >= run.due:
                     self._abandon(run, run.call)
@@ -168,18 +175,18 @@ class Driver:
     def _abandon(self, run: _Run, call: Call) -> None:
         """Fence the thread that hangs, and let a fresh one carry on."""
         call.owner.stuck = True
-        run.call = None
-        ticket = run.ticket = object()
+        run.call, run.lease.active = None, False
+        lease = run.lease = _Lease(run.lease.mark)
         error = StepTimeoutError(call.owner.label, call.hook, call.limit)
 
         def carry_on() -> None:
-            if self._drive(run, ticket, error):
+            if self._drive(run, lease, error):
                 run.after()
 
         self._system.spawn("midflight-apply", carry_on)
 
 
-def drive_here(steps: Steps) -> Any:
+def drive_here(steps: Steps[T]) -> T:
     """Drive `steps` on this thread without deadlines, and return their result.
 
     For questions such as `check` and `plan`, asked by a thread of the user.
@@ -190,11 +197,12 @@ def drive_here(steps: Steps) -> Any:
         try:
             call = steps.throw(error) if error else steps.send(result)
         except StopIteration as stop:
-            return stop.value
+            value: T = stop.value
+            return value
         result, error = None, None
         try:
             result = call.function()
         except MidflightError as exc:
             error = exc
-        except Exception as exc:  # noqa: BLE001  # given to the generator to judge
+        except (Exception, SystemExit) as exc:  # noqa: BLE001  # the steps judge it
             error = HookError(call.owner.label, call.hook, exc)

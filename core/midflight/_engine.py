@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Generator, Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from midflight._diff import Diff
 from midflight._document import Document, ModuleConfig
-from midflight._driver import Call, Owner
+from midflight._driver import Call, Owner, Steps
 from midflight._live import Live
-from midflight._plan import Change, ModuleInfo, Plan, settle
+from midflight._plan import Change, ModuleType, Plan, settle
 from midflight._plugins import Hooks, Participant, PluginRegistry, create
 from midflight.errors import (
     Code,
@@ -29,39 +30,6 @@ if TYPE_CHECKING:
     from midflight._runtime import Runtime
 
 
-@attrs.frozen
-class ModuleType:
-    """What a module's class says of itself.
-
-    Args:
-        name: the type name.
-        factory: the class, called with a module's name.
-        config: the class's `Config`, or `None` for a frozen mapping.
-        sections: the class's `sections`, the other sections it reads.
-        overlap: the class's `overlap`: old and new object may live side by side.
-        deadline: the class's `deadline`, in seconds, or `None` for the runtime's.
-    """
-
-    name: str
-    factory: Callable[..., Any]
-
-    @property
-    def config(self) -> Any:
-        return getattr(self.factory, "Config", None)
-
-    @property
-    def sections(self) -> frozenset[str]:
-        return frozenset(getattr(self.factory, "sections", ()))
-
-    @property
-    def overlap(self) -> bool:
-        return bool(getattr(self.factory, "overlap", False))
-
-    @property
-    def deadline(self) -> float | None:
-        return getattr(self.factory, "deadline", None)
-
-
 @attrs.define(eq=False)
 class Running:
     """A live module and the configuration it runs on."""
@@ -72,11 +40,6 @@ class Running:
     participant: Participant
     generation: int
     state: str = "running"
-
-    def info(self) -> ModuleInfo:
-        """Return what a strategy may know of it."""
-        can = self.participant.has("reconfigure")
-        return ModuleInfo(self.kind.name, can, self.kind.sections, self.state)
 
 
 @attrs.frozen(eq=False)
@@ -89,6 +52,8 @@ class Snapshot:
         source: the source it came from.
         version: the source's own mark of it, if it has any.
         at: when it was applied, in seconds since 1970.
+        running: the live modules by name.
+        degraded: those that an earlier failure left out of step.
     """
 
     document: Document
@@ -97,6 +62,7 @@ class Snapshot:
     version: str | int | None = None
     at: float = 0.0
     running: Mapping[str, Running] = attrs.field(factory=dict, repr=False)
+    degraded: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -105,67 +71,63 @@ class Snapshot:
 
 
 Typed = dict[str, tuple[ModuleType, Any]]
+Views = list[tuple[Live[Any], Any]]
 
 
+@attrs.define(eq=False)
 class Engine:
     """Holds what runs; makes modules; asks the strategy. One change at a time."""
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        hooks: Hooks,
-        registry: PluginRegistry,
-        modules: Mapping[str, Callable[..., Any]],
-        deadline: float,
-    ) -> None:
-        self.runtime = runtime
-        self.hooks = hooks
-        self.deadline = deadline
-        self.snapshot = Snapshot(Document())
-        self.working: dict[str, Running] = {}
-        self.views: list[Live[Any]] = []
-        self.strategy: Participant | None = None
-        self._registry = registry
-        self.modules = modules
-        self._plugins = Owner("plugins")
+    runtime: Runtime
+    hooks: Hooks
+    registry: PluginRegistry
+    kinds: dict[str, ModuleType]
+    strategy: Participant
+    deadline: float
+    snapshot: Snapshot = attrs.field(factory=lambda: Snapshot(Document()))
+    working: dict[str, Running] = attrs.field(factory=dict)
+    views: list[Live[Any]] = attrs.field(factory=list)
+    changing: threading.Lock = attrs.field(factory=threading.Lock)
+    _plugins: Owner = attrs.field(factory=lambda: Owner("plugins"))
+
+    def foreign(self, hook: str, function: Callable[..., Any], **named: Any) -> Call:
+        """Return the call of a plugin's code that no participant owns."""
+        call = functools.partial(function, **named)
+        return Call(call, self._plugins, hook, self.deadline)
 
     # -- modules -----------------------------------------------------------------
 
-    def module_type(self, name: str) -> ModuleType:
-        """Return a module type by name.
+    def kind(self, name: str) -> Steps[ModuleType]:
+        """Return a module type by name, importing it at its first use.
 
         Raises:
             PluginError: if there is none, or its import fails.
         """
-        factory = self.modules.get(name) or self._registry.load("module", name)
-        return ModuleType(name, factory)
+        if name not in self.kinds:
+            load = self.registry.load
+            factory = yield self.foreign("import", load, role="module", name=name)
+            self.kinds[name] = ModuleType(name, factory)
+        return self.kinds[name]
 
-    def type_names(self) -> list[str]:
-        """Return the names of all module types, sorted."""
-        return sorted({*self.modules, *self._registry.names("module")})
+    def made(self, entry: ModuleConfig, kind: ModuleType) -> Steps[Participant]:
+        """Make a module object, not started.
 
-    def make(self, entry: ModuleConfig, kind: ModuleType) -> Participant:
-        """Make a module object, not started."""
+        Raises:
+            MidflightError: if its class raises, hangs or has wrong hooks.
+        """
         label = f"module `{entry.name}` ({kind.name})"
-        target = create(kind.factory, label, entry.name)
         deadline = self.deadline if kind.deadline is None else kind.deadline
-        return self.hooks.participant("module", target, label, deadline)
-
-    @property
-    def degraded(self) -> tuple[str, ...]:
-        """Names of modules that an earlier failure left out of step."""
-        running = self.snapshot.running
-        return tuple(name for name, module in running.items() if module.state != "running")
+        call = functools.partial(create, kind.factory, label, entry.name)
+        target = yield Call(call, Owner(label), "__init__", deadline)
+        module = self.hooks.participant("module", target, label, deadline)
+        kind.reconfigurable = module.has("reconfigure")
+        return module
 
     # -- what a document means ---------------------------------------------------
 
-    def plugin_call(self, hook: str, call: Callable[[], Any]) -> Call:
-        """Return the call of a hook of the registered plugins."""
-        return Call(call, self._plugins, hook, self.deadline)
-
     def resolve(
         self, document: Document, names: Iterable[str], positions: Positions | None
-    ) -> Generator[Call, Any, Typed]:
+    ) -> Steps[Typed]:
         """Find the types of modules and structure their configuration.
 
         Raises:
@@ -176,47 +138,39 @@ class Engine:
         try:
             _ = document.build_order
         except InvalidConfigurationError as exc:
-            faults += [fault.under((), positions) for fault in exc.faults]
+            faults += exc.faults
         for name in names:
-            entry = document.modules[name]
-            path: Path = ("modules", name)
+            entry, path = document.modules[name], ("modules", name)
             try:
-                kind = self.module_type(entry.type)
-            except PluginError as exc:
-                faults.append(self._untyped(entry, exc).under(path, positions))
-                continue
-            try:
+                kind = yield from self.kind(entry.type)
                 value = yield from self.structured(entry.config, kind.config)
                 typed[name] = kind, value
             except InvalidConfigurationError as exc:
-                path = (*path, "config")
-                faults += [fault.under(path, positions) for fault in exc.faults]
+                faults += [fault.under((*path, "config")) for fault in exc.faults]
+            except MidflightError as exc:
+                faults.append(self._untyped(entry, exc).under(path))
         if faults:
-            raise InvalidConfigurationError(faults)
+            placed = [fault.under((), positions) for fault in faults]
+            raise InvalidConfigurationError(placed)
         return typed
 
-    def _untyped(self, entry: ModuleConfig, error: PluginError) -> Fault:
-        known = self.type_names()
+    def _untyped(self, entry: ModuleConfig, error: MidflightError) -> Fault:
+        known = sorted({*self.kinds, *self.registry.names("module")})
         if entry.type in known:
             return Fault(Code.E_MODULETYPE, str(error), ("type",), hint="reinstall it")
-        return Fault(
-            Code.E_MODULETYPE,
-            f"no installed plugin has the module type `{entry.type}`",
-            ("type",),
-            expected=f"one of {', '.join(known)}",
-            hint=f"{did_you_mean(entry.type, known)} else install the distribution "
-            "that provides it",
-        )
+        msg = f"no installed plugin has the module type `{entry.type}`"
+        hint = f"{did_you_mean(entry.type, known)} or install the plugin that has it"
+        wanted = f"one of {', '.join(known)}" if known else ""
+        return Fault(Code.E_MODULETYPE, msg, ("type",), expected=wanted, hint=hint)
 
-    def structured(self, config: Any, kind: Any) -> Generator[Call, Any, Any]:
+    def structured(self, config: Any, kind: Any) -> Steps[Any]:
         """Turn configuration into a typed value; `kind` `None` leaves it as it is."""
         if kind is None:
             return config
-        ask = functools.partial(
-            self.hooks.hook.structure, config=config, type=kind, runtime=self.runtime
-        )
+        ask, runtime = self.hooks.hook.structure, self.runtime
+        more = {"config": config, "type": kind, "runtime": runtime}
         try:
-            value = yield self.plugin_call("structure", ask)
+            value = yield self.foreign("structure", ask, **more)
         except InvalidConfigurationError:
             raise
         except MidflightError as exc:
@@ -228,19 +182,19 @@ class Engine:
             raise InvalidConfigurationError(fault)
         return value
 
-    def view_values(
+    def views_of(
         self, document: Document, typed: Typed, positions: Positions | None
-    ) -> Generator[Call, Any, list[tuple[Live[Any], Any]]]:
+    ) -> Steps[Views]:
         """Structure what the live views shall show of a document."""
-        values: list[tuple[Live[Any], Any]] = []
+        values: Views = []
         faults: list[Fault] = []
         for view in self.views:
-            old, path = self.viewed(self.snapshot.document, view.name)
-            new, path = self.viewed(document, view.name)
+            old, _ = viewed(self.snapshot.document, view.name)
+            new, path = viewed(document, view.name)
             kind, value = typed.get(view.name, (None, None))
+            if old is new:
+                continue
             try:
-                if old is new:
-                    continue
                 if kind is None or kind.config is not view.type:
                     value = yield from self.structured(new, view.type)
                 values.append((view, value))
@@ -250,44 +204,45 @@ class Engine:
             raise InvalidConfigurationError(faults)
         return values
 
-    @staticmethod
-    def viewed(document: Document, name: str) -> tuple[Any, Path]:
-        """Return what a live view of that name sees: a module's config, or a section."""
-        entry = document.modules.get(name)
-        if entry is not None:
-            return entry.config, ("modules", name, "config")
-        return document.sections.get(name), (name,)
-
     # -- what a document needs ---------------------------------------------------
 
-    def change_to(
-        self, document: Document, running: Mapping[str, ModuleInfo] | None = None
-    ) -> Change:
-        """Describe the way from the document in force to another."""
-        diff = Diff.between(self.snapshot.document, document)
-        if running is None:
-            modules = self.snapshot.running
-            running = {name: module.info() for name, module in modules.items()}
-        sections = {view.name for view in self.views} - {*document.modules}
-        return Change(diff, running, frozenset(sections))
+    def change_to(self, document: Document) -> Change:
+        """Describe the way from the document in force to another.
 
-    def plan(self, change: Change) -> Generator[Call, Any, Plan]:
+        Raises:
+            InvalidConfigurationError: if its modules cannot be put in order.
+        """
+        snapshot = self.snapshot
+        diff = Diff.between(snapshot.document, document)
+        if diff.keeps_order:
+            document.order_as(snapshot.document)
+        _ = document.build_order
+        kinds = {name: module.kind for name, module in snapshot.running.items()}
+        sections = {view.name for view in self.views} - {*document.modules}
+        return Change(diff, kinds, snapshot.degraded, frozenset(sections))
+
+    def plan(self, change: Change) -> Steps[Plan]:
         """Ask the strategy what a change needs, and settle its plan.
 
         Raises:
             PlanError: if the plan does not fit.
-            HookError: if the strategy raises.
+            MidflightError: if the strategy raises.
         """
         if not self.snapshot.generation:
             plan = Plan.full(change.diff, "first start")
         elif not change.diff:
             plan = Plan(reason="repair")
         else:
-            assert self.strategy is not None
-            plan = yield self.strategy.call(
-                "on_change", change=change, runtime=self.runtime
-            )
-            if not isinstance(plan, Plan):
-                msg = f"{self.strategy.label} returned {type(plan).__name__}, not a Plan"
-                raise PluginError(msg)
+            plan = yield self.strategy.call("on_change", change=change)
+        if not isinstance(plan, Plan):
+            msg = f"{self.strategy.label} returned {type(plan).__name__}, not a Plan"
+            raise PluginError(msg)
         return plan if plan.verdict == "refuse" else settle(plan, change)
+
+
+def viewed(document: Document, name: str) -> tuple[Any, Path]:
+    """Return what a live view of that name sees: a module's config, or a section."""
+    entry = document.modules.get(name)
+    if entry is not None:
+        return entry.config, ("modules", name, "config")
+    return document.sections.get(name), (name,)

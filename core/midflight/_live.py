@@ -16,10 +16,11 @@ class Live(Generic[T]):
 
     __slots__ = ("current", "name", "type")
 
-    def __init__(self, name: str, type_: type[T], current: T) -> None:
+    current: T
+
+    def __init__(self, name: str, type_: type[T]) -> None:
         self.name = name
         self.type = type_
-        self.current = current
 
     def __repr__(self) -> str:
         return f"Live({self.name!r}, {self.current!r})"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import attrs
 
-from midflight._plan import Plan, as_data
+from midflight._plan import Plan
 from midflight.errors import Fault
 
 
@@ -47,6 +47,7 @@ class Outcome:
         faults: what is wrong, as data.
         degraded: modules that could not be brought back, by name.
         warnings: what went wrong without changing the result.
+        at: when it ended, in seconds since 1970.
         seconds: how long the attempt took.
         transient: whether the same content will be tried again.
         error: the exception behind it.
@@ -62,6 +63,7 @@ class Outcome:
     faults: tuple[Fault, ...] = ()
     degraded: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    at: float = 0.0
     seconds: float = 0.0
     transient: bool = False
     error: BaseException | None = attrs.field(default=None, eq=False, repr=False)
@@ -70,22 +72,6 @@ class Outcome:
     def ok(self) -> bool:
         """Whether the wanted configuration is in force."""
         return isinstance(self, Applied) or self.reason is Reason.SAME_DIGEST
-
-    def as_data(self) -> dict[str, Any]:
-        """Return the outcome as plain data for JSON."""
-        return {
-            "outcome": self.name,
-            "reason": str(self.reason),
-            "cause": self.cause,
-            "generation": self.generation,
-            "digest": self.digest,
-            "faults": [str(fault) for fault in self.faults],
-            "degraded": list(self.degraded),
-            "warnings": list(self.warnings),
-            "seconds": round(self.seconds, 6),
-            "transient": self.transient,
-            "plan": as_data(self.plan) if self.plan else None,
-        }
 
 
 class Applied(Outcome):

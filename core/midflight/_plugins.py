@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import pluggy
 
-from midflight import hookspecs
+from midflight import errors, hookspecs
 from midflight._bridge import Bridge
 from midflight._driver import Call, Owner
-from midflight.errors import (
-    DuplicatePluginError,
-    MissingDependencyError,
-    PluginApiError,
-    PluginError,
-    did_you_mean,
-)
+from midflight.errors import PluginApiError, PluginError, did_you_mean
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint, EntryPoints
 
-_log = logging.getLogger("midflight")
+    from midflight._runtime import Runtime
 
-ROLES = {
-    "source": ("midflight.sources", hookspecs.SOURCE_HOOKS, "load"),
-    "module": ("midflight.modules", hookspecs.MODULE_HOOKS, "start"),
-    "strategy": ("midflight.strategies", hookspecs.STRATEGY_HOOKS, "on_change"),
+OURS = "midflight"
+GROUPS = {
+    "source": "midflight.sources",
+    "module": "midflight.modules",
+    "strategy": "midflight.strategies",
+    "plugin": "midflight.plugins",
 }
-_GROUPS = {group: role for role, (group, _, _) in ROLES.items()} | {
-    "midflight.plugins": "plugin"
+ROLES = {
+    "source": (hookspecs.SOURCE_HOOKS, "load"),
+    "module": (hookspecs.MODULE_HOOKS, "start"),
+    "strategy": (hookspecs.STRATEGY_HOOKS, "on_change"),
 }
 _TARGETED = hookspecs.SOURCE_HOOKS | hookspecs.MODULE_HOOKS
 _ASYNC_GRACE = 1.0  # s, so that a coroutine's own deadline comes before the monitor's
@@ -68,25 +65,19 @@ class PluginEntry:
         Raises:
             PluginError: if it cannot be imported or its name is in dispute.
         """
+        cause: BaseException | None = None
         if self.state == "available" and self._point is not None:
             try:
-                self._loaded = self._point.load()
-                self.state = "loaded"
-            except Exception as exc:  # noqa: BLE001  # a broken plugin stops no other
+                self._loaded, self.state = self._point.load(), "loaded"
+            except (Exception, SystemExit) as exc:  # noqa: BLE001  # it stops no other
                 self.state, self.reason = "failed", f"{type(exc).__name__}: {exc}"
-                _log.warning("%s", self._message())
-                raise PluginError(self._message()) from exc
-        if self.state == "conflict":
-            raise DuplicatePluginError(self._message())
-        if self.state != "loaded":
-            raise PluginError(self._message())
-        return self._loaded
-
-    def _message(self) -> str:
-        return (
-            f"{self.role} `{self.name}` of {self.distribution} {self.version} "
-            f"cannot be used: {self.reason}"
-        )
+                cause = exc
+        if self.state == "loaded":
+            return self._loaded
+        owner = f"{self.role} `{self.name}` of {self.distribution} {self.version}"
+        msg = f"{owner} cannot be used: {self.reason}"
+        conflict = self.state == "conflict"
+        raise (errors.DuplicatePluginError if conflict else PluginError)(msg) from cause
 
 
 class PluginRegistry:
@@ -110,10 +101,6 @@ class PluginRegistry:
         """Return the names that a role has, sorted."""
         return sorted(name for kind, name in self._entries() if kind == role)
 
-    def find(self, role: str, name: str) -> PluginEntry | None:
-        """Return the entry of a role and name, without importing it."""
-        return self._entries().get((role, name))
-
     def load(self, role: str, name: str) -> Any:
         """Import and return the target of a role and name.
 
@@ -121,38 +108,33 @@ class PluginRegistry:
             PluginError: if there is none, or it cannot be imported.
             DuplicatePluginError: if two distributions claim the name.
         """
-        entry = self.find(role, name)
+        entry = self._entries().get((role, name))
         if entry is None:
-            msg = f"no {role} is called `{name}`; {did_you_mean(name, self.names(role))}"
+            hint = did_you_mean(name, self.names(role))
+            msg = f"no {role} is called `{name}`; {hint}"
             raise PluginError(msg)
         return entry.load()
-
-    def own(self) -> Iterator[str]:
-        """Yield the names of our own distribution's cross-cutting plugins."""
-        for (role, name), entry in self._entries().items():
-            if role == "plugin" and entry.distribution == "midflight":
-                yield name
 
     def _entries(self) -> dict[tuple[str, str], PluginEntry]:
         if self._index is None:
             self._index = {}
-            for entry in sorted(
-                self._scan(), key=lambda e: (e.distribution != "midflight", e.name)
-            ):
+            ours_first = sorted(
+                self._scan(), key=lambda e: (e.distribution != OURS, e.name)
+            )
+            for entry in ours_first:
                 self._add(self._index, entry)
         return self._index
 
     def _scan(self) -> Iterator[PluginEntry]:
-        from importlib.metadata import entry_points  # noqa: PLC0415  # slow to import
+        from importlib.metadata import entry_points
 
         points = entry_points() if self._points is None else self._points
-        for group, role in _GROUPS.items():
+        for role, group in GROUPS.items():
             for point in points.select(group=group):
                 name = point.dist.name if point.dist else "(unknown)"
                 version = point.dist.version if point.dist else ""
-                yield PluginEntry(
-                    role, point.name, name, version, point.value, point=point
-                )
+                where = (role, point.name, name, version, point.value)
+                yield PluginEntry(*where, point=point)
 
     def _add(
         self, index: dict[tuple[str, str], PluginEntry], entry: PluginEntry
@@ -162,8 +144,8 @@ class PluginRegistry:
         if other is entry or other.distribution == entry.distribution:
             return
         self._refused.append(entry)
-        if other.distribution == "midflight":
-            entry.state, entry.reason = "reserved", "the name is reserved by midflight"
+        if other.distribution == OURS:
+            entry.state, entry.reason = "reserved", f"the name is reserved by {OURS}"
             return
         reason = f"both {other.distribution} and {entry.distribution} claim the name"
         for each in (other, entry):
@@ -177,54 +159,61 @@ class Participant(Owner):
     Args:
         label: how errors name it.
         target: the object.
-        hooks: the hooks it has.
-        deadline: seconds that any of them may take.
+        deadline: seconds that any of its hooks may take.
     """
 
     target: Any = attrs.field(kw_only=True)
     deadline: float = attrs.field(kw_only=True)
-    _hook: Any = attrs.field(kw_only=True, repr=False)
-    _methods: Mapping[str, Callable[..., Any]] = attrs.field(kw_only=True, repr=False)
-    _grace: frozenset[str] = attrs.field(kw_only=True, repr=False)
+    _hooks: Hooks = attrs.field(kw_only=True, repr=False)
+    _methods: Mapping[str, Callable[..., Any]] = attrs.field(factory=dict, repr=False)
+    _names: dict[str, tuple[str, ...]] = attrs.field(factory=dict, repr=False)
 
     def has(self, hook: str) -> bool:
         """Tell whether the object has that hook."""
         return hook in self._methods
 
-    def invoke(self, hook: str, **kwargs: Any) -> Any:
+    def invoke(self, hook: str, **arguments: Any) -> Any:
         """Call one hook on the calling thread, wrapped by the registered plugins."""
-        caller = getattr(self._hook, hook)
-        return caller.call_extra([self._methods[hook]], kwargs)
+        arguments["runtime"] = self._hooks.runtime
+        caller, method = getattr(self._hooks.hook, hook), self._methods[hook]
+        if caller.get_hookimpls():
+            return caller.call_extra([method], arguments)
+        # Nobody wraps it: the same result without a new HookImpl for each call.
+        return method(**{name: arguments[name] for name in self._names[hook]})
 
-    def call(self, hook: str, limit: float | None = None, **kwargs: Any) -> Call:
+    def call(self, hook: str, limit: float | None = None, **arguments: Any) -> Call:
         """Return the call of one hook, for the driver to make."""
         seconds = self.deadline if limit is None else limit
-        if hook in self._grace:
+        if hasattr(self._methods[hook], "__wrapped__"):
             seconds += _ASYNC_GRACE
-        return Call(lambda: self.invoke(hook, **kwargs), self, hook, seconds)
+        return Call(lambda: self.invoke(hook, **arguments), self, hook, seconds)
 
 
 class Hooks:
     """The plugin manager: registered plugins, and participants made to fit it."""
 
-    def __init__(self, bridge: Bridge) -> None:
+    def __init__(self, bridge: Bridge, runtime: Runtime) -> None:
+        self.bridge, self.runtime = bridge, runtime
         self._manager = pluggy.PluginManager("midflight")
         self._manager.add_hookspecs(hookspecs)
-        self._bridge = bridge
         self.hook: Any = self._manager.hook
 
     def register(self, plugin: object, name: str | None = None) -> None:
         """Register a cross-cutting plugin.
 
         Raises:
-            PluginApiError: if it has an unknown hook, a wrong argument, or a hook of a
-                participant that is not a wrapper.
+            PluginApiError: if it has an unknown hook, a wrong argument, a coroutine
+                function, or a hook of a participant that is not a wrapper.
         """
         label = f"plugin `{name or getattr(plugin, '__name__', type(plugin).__name__)}`"
         for hook, opts, method in self._implementations(plugin):
             self._check(label, hook, method)
+            msg = ""
             if hook in _TARGETED and not opts["wrapper"]:
-                msg = f"{label}: `{hook}` belongs to a participant; a plugin may only wrap it: @hookimpl(wrapper=True)"
+                msg = f"{label} may only wrap `{hook}`: @hookimpl(wrapper=True)"
+            elif inspect.iscoroutinefunction(method):
+                msg = f"{label}: `{hook}` is async; only a participant's hook may be"
+            if msg:
                 raise PluginApiError(msg)
         self._manager.register(plugin, name)
 
@@ -236,28 +225,29 @@ class Hooks:
         Raises:
             PluginApiError: naming the hook that is unknown, misplaced or missing.
         """
-        _, allowed, required = ROLES[role]
+        allowed, required = ROLES[role]
         methods: dict[str, Callable[..., Any]] = {}
-        grace = set()
+        names: dict[str, tuple[str, ...]] = {}
         for hook, opts, method in self._implementations(target):
-            self._check(label, hook, method)
+            names[hook] = self._check(label, hook, method)
             if hook not in allowed or opts["wrapper"]:
-                msg = f"{label}: a {role} has no hook `{hook}`; {did_you_mean(hook, allowed)}"
+                hint = did_you_mean(hook, allowed)
+                msg = f"{label}: a {role} has no hook `{hook}`; {hint}"
                 raise PluginApiError(msg)
-            if inspect.iscoroutinefunction(method):
-                method = self._bridge.adapt(method, label, hook, deadline)  # noqa: PLW2901  # the adapted one takes its place
-                grace.add(hook)
-            methods[hook] = method
+            adapt = inspect.iscoroutinefunction(method)
+            methods[hook] = (
+                self.bridge.adapt(method, label, hook, deadline) if adapt else method
+            )
         if required not in methods:
-            msg = f"{label}: a {role} needs the hook `{required}`; mark the method with @hookimpl"
+            msg = f"{label}: a {role} needs the hook `{required}`, with @hookimpl"
             raise PluginApiError(msg)
         return Participant(
             label,
             target=target,
             deadline=deadline,
-            hook=self.hook,
+            hooks=self,
             methods=methods,
-            grace=frozenset(grace),
+            names=names,
         )
 
     def _implementations(
@@ -268,29 +258,34 @@ class Hooks:
             if opts is not None:
                 yield opts.get("specname") or name, opts, getattr(target, name)
 
-    def _check(self, label: str, hook: str, method: Callable[..., Any]) -> None:
+    def _check(
+        self, label: str, hook: str, method: Callable[..., Any]
+    ) -> tuple[str, ...]:
+        """Return the names of a method's arguments, all known to its hook's spec."""
         caller = getattr(self.hook, hook, None)
         if caller is None or caller.spec is None:
-            known = [name for name in vars(self.hook) if not name.startswith("_")]
-            msg = f"{label}: there is no hook `{hook}`; {did_you_mean(hook, known)}"
+            hint = did_you_mean(hook, vars(self.hook))
+            msg = f"{label}: there is no hook `{hook}`; {hint}"
             raise PluginApiError(msg)
-        for name in inspect.signature(method).parameters:
+        names = tuple(inspect.signature(method).parameters)
+        for name in names:
             if name not in caller.spec.argnames:
                 hint = did_you_mean(name, caller.spec.argnames)
                 msg = f"{label}: `{hook}` has no argument `{name}`; {hint}"
                 raise PluginApiError(msg)
+        return names
 
 
 def create(factory: Callable[..., Any], label: str, *args: Any, **kwargs: Any) -> Any:
     """Call a plugin's factory.
 
     Raises:
-        PluginError: if it raises anything but a dependency that is not installed.
+        PluginError: if it raises anything but an error of ours.
     """
     try:
         return factory(*args, **kwargs)
-    except MissingDependencyError:
+    except errors.MidflightError:
         raise
-    except Exception as exc:
+    except (Exception, SystemExit) as exc:
         msg = f"{label} cannot be made: {type(exc).__name__}: {exc}"
         raise PluginError(msg) from exc

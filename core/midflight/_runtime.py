@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-
-
-from midflight._attempt import read
+from midflight._attempt import Attempts
 from midflight._bridge import Bridge
 from midflight._document import Document
-from midflight._driver import APPLYING, Call, drive_here
-from midflight._engine import Engine, Running, Snapshot
+from midflight._driver import drive_here, is_applying
+from midflight._engine import Engine, Running, Snapshot, viewed
 from midflight._live import Live
 from midflight._outcome import Outcome
-from midflight._plan import ModuleInfo, Plan
-from midflight._plugins import Hooks, Participant, PluginRegistry, create
-from midflight._reloader import Reloader, Timing
+from midflight._plan import ModuleType, Plan
+from midflight._plugins import OURS, Hooks, Participant, PluginRegistry, create
+from midflight._questions import planned, read, status
+from midflight._reloader import Reloader
 from midflight._system import System
 from midflight.errors import (
     Fault,
     InvalidConfigurationError,
     MidflightError,
     PluginError,
-    SourceUnavailableError,
     StoppedError,
 )
 from midflight.hookspecs import Health, Loaded
 
 if TYPE_CHECKING:
     import asyncio
-    from types import TracebackType
 
+_log = logging.getLogger("midflight")
 T = TypeVar("T")
 Source = str | object
 
@@ -59,7 +59,7 @@ class Runtime:
         PluginError: if the source, the strategy or a named plugin cannot be found.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # keyword options, each by itself
         self,
         source: Source | Sequence[Source],
         *,
@@ -79,67 +79,69 @@ class Runtime:
         self.plugin_errors: list[str] = []
         self._system = system or System()
         self._bridge = Bridge(self._system, loop)
-        hooks = Hooks(self._bridge)
-        self._register(hooks, plugins)
-        self._engine = Engine(self, hooks, self.registry, modules or {}, deadline)
-        self._engine.strategy = self._strategy(hooks, strategy, deadline)
-        self._source = self._participant(hooks, source, deadline)
-        timing = Timing(sweep=sweep, backoff=backoff, shutdown=shutdown)
+        self._hooks = Hooks(self._bridge, self)
+        self._register(plugins)
+        kinds = {name: ModuleType(name, each) for name, each in (modules or {}).items()}
+        decider = self._strategy(strategy, deadline)
+        self._engine = Engine(
+            self, self._hooks, self.registry, kinds, decider, deadline
+        )
+        followed = self._participant(source, deadline)
         self._reloader = Reloader(
-            self._engine, self._source, self._system, timing, watch=watch
+            attempts=Attempts(self._engine, followed, self._system, backoff),
+            system=self._system,
+            watches=watch,
+            sweep=sweep,
+            shutdown=shutdown,
         )
 
     # -- making ------------------------------------------------------------------
 
-    def _register(self, hooks: Hooks, plugins: Iterable[str | object]) -> None:
+    def _register(self, plugins: Iterable[str | object]) -> None:
         """Register our own plugins and those that are allowed; isolate broken ones."""
-        for plugin in (*self.registry.own(), *plugins):
+        known = [entry for entry in self.registry.entries() if entry.role == "plugin"]
+        ours = [entry.name for entry in known if entry.distribution == OURS]
+        for plugin in dict.fromkeys((*ours, *plugins)):
             if not isinstance(plugin, str):
-                hooks.register(plugin)
+                self._hooks.register(plugin)
                 continue
-            if self.registry.find("plugin", plugin) is None:
-                self.registry.load("plugin", plugin)
             try:
-                hooks.register(self.registry.load("plugin", plugin), plugin)
+                found = self.registry.load("plugin", plugin)
+                if isinstance(found, type):
+                    found = create(found, f"plugin `{plugin}`")
+                self._hooks.register(found, plugin)
             except PluginError as exc:
+                if plugin not in {entry.name for entry in known}:
+                    raise
                 self.plugin_errors.append(str(exc))
+                _log.error("%s", exc)
 
-    def _strategy(
-        self, hooks: Hooks, strategy: str | object, deadline: float
-    ) -> Participant:
+    def _strategy(self, strategy: str | object, deadline: float) -> Participant:
         label = f"strategy `{strategy}`"
         if isinstance(strategy, str):
             strategy = create(self.registry.load("strategy", strategy), label)
         else:
             label = f"strategy `{type(strategy).__name__}`"
-        return hooks.participant("strategy", strategy, label, deadline)
+        return self._hooks.participant("strategy", strategy, label, deadline)
 
     def _participant(
-        self, hooks: Hooks, source: Source | Sequence[Source], deadline: float
+        self, source: Source | Sequence[Source], deadline: float
     ) -> Participant:
+        if isinstance(source, list | tuple) and len(source) == 1:
+            source = source[0]
+        label = type(source).__name__
         if isinstance(source, list | tuple):
-            if len(source) != 1:
-                source = create(
-                    self.registry.load("source", "composite"),
-                    "source `composite`",
-                    layers=list(source),
-                )
-            else:
-                source = source[0]
-        if isinstance(source, str):
-            source, label = self._from_uri(source)
-        else:
-            label = type(source).__name__
+            composite = self.registry.load("source", "composite")
+            source = create(composite, "source `composite`", layers=list(source))
+        elif isinstance(source, str):
+            label, colon, rest = source.partition(":")
+            if not colon:
+                msg = f"source `{source}` is no URI; write `file:{source}` for a file"
+                raise PluginError(msg)
+            factory = self.registry.load("source", label)
+            source = create(factory.from_uri, f"source `{label}`", rest)
         label = f"source `{getattr(source, 'name', None) or label}`"
-        return hooks.participant("source", source, label, deadline)
-
-    def _from_uri(self, uri: str) -> tuple[object, str]:
-        scheme, colon, rest = uri.partition(":")
-        if not colon:
-            msg = f"source `{uri}` is not a URI; write it as `scheme:rest`, such as `file:{uri}`"
-            raise PluginError(msg)
-        factory = self.registry.load("source", scheme)
-        return create(factory.from_uri, f"source `{scheme}`", rest), scheme
+        return self._hooks.participant("source", source, label, deadline)
 
     # -- running -----------------------------------------------------------------
 
@@ -160,34 +162,23 @@ class Runtime:
     def stop(self) -> None:
         """Stop every module, within `shutdown` seconds; does nothing if stopped."""
         self._reloader.stop()
-        self._bridge.close()
 
     def __enter__(self) -> Self:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     async def __aenter__(self) -> Self:
-        import asyncio  # noqa: PLC0415  # only who uses it pays for it
+        import asyncio
 
-        self._bridge.use(asyncio.get_running_loop())
+        self._bridge.loop = asyncio.get_running_loop()
         await asyncio.to_thread(self.start)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        import asyncio  # noqa: PLC0415  # as above
+    async def __aexit__(self, *_: object) -> None:
+        import asyncio
 
         await asyncio.to_thread(self.stop)
 
@@ -214,7 +205,7 @@ class Runtime:
         return self._running(name).participant.target
 
     def _running(self, name: str) -> Running:
-        applying = APPLYING.get() is self._engine
+        applying = is_applying(self._engine)
         return (self._engine.working if applying else self.snapshot.running)[name]
 
     def settings(self, name: str, type_: type[T]) -> Live[T]:
@@ -225,18 +216,17 @@ class Runtime:
         Raises:
             InvalidConfigurationError: if what is in force does not fit.
         """
-        config, path = self._engine.viewed(self.snapshot.document, name)
-
-        def steps() -> Generator[Call, Any, Any]:
-            return (yield from self._engine.structured(config, type_))
-
-        try:
-            value = drive_here(steps())
-        except InvalidConfigurationError as exc:
-            faults = [fault.under(path) for fault in exc.faults]
-            raise InvalidConfigurationError(faults) from exc
-        view = Live(name, type_, value)
-        self._engine.views.append(view)
+        engine, view = self._engine, Live[T](name, type_)
+        # A view that is bound while a change is under way must not miss its end.
+        waits = contextlib.nullcontext() if is_applying(engine) else engine.changing
+        with waits:
+            config, path = viewed(self.snapshot.document, name)
+            try:
+                view.current = drive_here(engine.structured(config, type_))
+            except InvalidConfigurationError as exc:
+                faults = [fault.under(path) for fault in exc.faults]
+                raise InvalidConfigurationError(faults) from exc
+            engine.views.append(view)
         return view
 
     def probe(self, name: str) -> Health:
@@ -251,53 +241,15 @@ class Runtime:
         if not module.participant.has("probe"):
             return Health()
         try:
-            answer = module.participant.invoke("probe", runtime=self)
-        except Exception as exc:  # noqa: BLE001  # shown instead
+            answer = module.participant.invoke("probe")
+        except (Exception, SystemExit) as exc:  # noqa: BLE001  # shown instead
             return Health(healthy=False, detail=f"{type(exc).__name__}: {exc}")
         return answer if isinstance(answer, Health) else Health(values=answer or {})
 
     def status(self) -> dict[str, Any]:
         """Return what is in force, wanted and refused, as plain data."""
-        attempts, snapshot = self._reloader.attempts, self.snapshot
-        refused = attempts.rejected
-        error = attempts.source_error
-        return {
-            "generation": snapshot.generation,
-            "digest": snapshot.digest,
-            "state": self._state(),
-            "desired": attempts.desired or None,
-            "applied": {"digest": snapshot.digest, "at": snapshot.at},
-            "rejected": refused
-            and {
-                "digest": refused.digest or None,
-                "reason": str(refused.reason),
-                "faults": [str(fault) for fault in refused.faults],
-                "at": refused.at,
-            },
-            "sources": [
-                {
-                    "name": self._source.label.removeprefix("source ").strip("`"),
-                    "mode": self._reloader.mode,
-                    "version": snapshot.version,
-                    "error": error and error[0],
-                    "since": error and error[1],
-                }
-            ],
-            "modules": {
-                name: {"type": module.kind.name, "state": module.state}
-                for name, module in snapshot.running.items()
-            },
-        }
-
-    def _state(self) -> str:
-        attempts = self._reloader.attempts
-        if not self.running:
-            return "stopped" if self.snapshot.generation else "starting"
-        if not self.snapshot.generation:
-            return "starting"
-        if self._engine.degraded or attempts.source_error:
-            return "degraded"
-        return "rejected" if attempts.rejected else "healthy"
+        reloader = self._reloader
+        return status(reloader.attempts, reloader.mode, running=reloader.running)
 
     # -- asking and changing -----------------------------------------------------
 
@@ -337,13 +289,13 @@ class Runtime:
             while self.snapshot.generation < generation:
                 left = due - self._system.monotonic()
                 if not self.running:
-                    msg = f"the runtime stopped at generation {self.snapshot.generation}"
+                    msg = (
+                        f"the runtime stopped at generation {self.snapshot.generation}"
+                    )
                     raise StoppedError(msg)
                 if left <= 0:
-                    msg = (
-                        f"generation {generation} was not applied within {timeout:g} s; "
-                        f"in force is {self.snapshot.generation}"
-                    )
+                    now = f"in force is {self.snapshot.generation}"
+                    msg = f"no generation {generation} within {timeout:g} s; {now}"
                     raise TimeoutError(msg)
                 self._system.wait(self._reloader.changed, left)
         return self.snapshot
@@ -355,13 +307,7 @@ class Runtime:
             InvalidConfigurationError: if its content is wrong.
             SourceUnavailableError: if it cannot be read.
         """
-        try:
-            result: tuple[Document, Loaded] = drive_here(read(self._engine, self._source))
-        except (InvalidConfigurationError, SourceUnavailableError):
-            raise
-        except MidflightError as exc:
-            raise SourceUnavailableError(str(exc)) from exc
-        return result
+        return read(self._engine, self._reloader.attempts.source)
 
     def check(self) -> tuple[Fault, ...]:
         """Return every fault of the source's configuration; nothing is started.
@@ -385,31 +331,10 @@ class Runtime:
             base: the one to start from, as if it ran; by default the one in force.
 
         Raises:
-            InvalidConfigurationError: if the document is wrong.
+            InvalidConfigurationError: if a document is wrong.
             MidflightError: if the strategy fails.
         """
-        engine, infos = self._engine, None
-        if base is not None:
-            engine = Engine(
-                self, engine.hooks, self.registry, engine.modules, engine.deadline
-            )
-            engine.strategy = self._engine.strategy
-            engine.snapshot = Snapshot(base, generation=1)
-            infos = self._infos(engine, base)
-        change = engine.change_to(document, infos)
-        plan: Plan = drive_here(engine.plan(change))
-        return plan
-
-    @staticmethod
-    def _infos(engine: Engine, document: Document) -> dict[str, ModuleInfo]:
-        """Describe a document's modules as if they ran, from their classes."""
-        by_type: dict[str, ModuleInfo] = {}
-        for entry in document.modules.values():
-            if entry.type not in by_type:
-                kind = engine.module_type(entry.type)
-                can = engine.make(entry, kind).has("reconfigure")
-                by_type[entry.type] = ModuleInfo(kind.name, can, kind.sections)
-        return {name: by_type[entry.type] for name, entry in document.modules.items()}
+        return drive_here(planned(self._engine, document, base))
 
 
 def _as_error(outcome: Outcome) -> MidflightError:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
-from midflight.errors import Code, Fault, Path, shown
+from midflight.errors import Code, Faults, Path, shown
 
 MAX_DEPTH = 64
 _INT_RANGE = range(-(2**63), 2**64)
@@ -26,7 +26,7 @@ class FrozenDict(dict[str, Any]):
         raise TypeError(msg)
 
     __setitem__ = __delitem__ = clear = pop = popitem = _refuse
-    setdefault = update = __ior__ = _refuse  # type: ignore[assignment]  # narrows dict on purpose
+    setdefault = update = __ior__ = _refuse
 
     def __copy__(self) -> FrozenDict:
         return self
@@ -38,7 +38,7 @@ class FrozenDict(dict[str, Any]):
         return FrozenDict, (dict(self),)
 
 
-def freeze(value: Any, path: Path, faults: list[Fault], depth: int = 0) -> Any:
+def freeze(value: Any, path: Path, faults: Faults, depth: int = 0) -> Any:
     """Copy a value into frozen form, noting each thing a document cannot hold.
 
     Mappings become `FrozenDict`, sequences tuples; scalars are `None`, bool, int,
@@ -46,94 +46,66 @@ def freeze(value: Any, path: Path, faults: list[Fault], depth: int = 0) -> Any:
     """
     kind = type(value)
     if kind is str:
-        return value if value.isascii() and value.isprintable() else _text(value, path, faults)
+        plain = value.isascii() and value.isprintable()
+        return value if plain else _text(value, path, faults)
     if kind is bool or value is None:
         return value
     if kind is int:
         if value not in _INT_RANGE:
-            faults.append(
-                Fault(
-                    Code.E_RANGE,
-                    "integer out of range",
-                    path,
-                    expected="-2^63 to 2^64-1",
-                    hint="quote it if it is not a number",
-                )
-            )
+            limits, hint = "-2^63 to 2^64-1", "quote it if it is not a number"
+            msg = "integer out of range"
+            faults.add(Code.E_RANGE, msg, path, expected=limits, hint=hint)
         return value
     if kind is float:
         if not math.isfinite(value):
-            faults.append(
-                Fault(Code.E_NONFINITE, "number is not finite", path, found=repr(value))
-            )
+            msg = "number is not finite"
+            faults.add(Code.E_NONFINITE, msg, path, found=repr(value))
         return value
     if depth > MAX_DEPTH:
-        msg = f"nested deeper than {MAX_DEPTH} levels"
-        faults.append(Fault(Code.E_DEPTH, msg, path[:8]))
+        faults.add(Code.E_DEPTH, f"nested deeper than {MAX_DEPTH} levels", path[:8])
         return None
     if isinstance(value, Mapping):
         return FrozenDict(_items(value, path, faults, depth))
     if isinstance(value, list | tuple):
-        return tuple(
-            freeze(item, (*path, at), faults, depth + 1) for at, item in enumerate(value)
-        )
+        items = enumerate(value)
+        return tuple([freeze(v, (*path, i), faults, depth + 1) for i, v in items])
     return _other(value, path, faults)
 
 
-def _other(value: Any, path: Path, faults: list[Fault]) -> Any:
+def _other(value: Any, path: Path, faults: Faults) -> Any:
     """Normalise subclasses of scalars; refuse every other type."""
     if isinstance(value, _TIMES):
         return value
-    for plain in (str, bool, int, float):
+    for plain in (str, int, float):
         if isinstance(value, plain):
             return freeze(plain(value), path, faults)
-    faults.append(
-        Fault(
-            Code.E_TYPE,
-            "value has a type that configuration cannot hold",
-            path,
-            found=type(value).__name__,
-            expected="a mapping, list, string, number, boolean or null",
-        )
-    )
+    msg = "value has a type that configuration cannot hold"
+    wanted = "a mapping, list, string, number, boolean or null"
+    faults.add(Code.E_TYPE, msg, path, found=type(value).__name__, expected=wanted)
     return None
 
 
 def _items(
-    value: Mapping[Any, Any], path: Path, faults: list[Fault], depth: int
+    value: Mapping[Any, Any], path: Path, faults: Faults, depth: int
 ) -> Iterator[tuple[str, Any]]:
     for key, item in value.items():
         if not isinstance(key, str):
-            faults.append(
-                Fault(
-                    Code.E_KEYTYPE,
-                    "key is not a string",
-                    path,
-                    found=shown(key),
-                    hint="quote it",
-                )
-            )
+            msg, hint = "key is not a string", "quote it"
+            faults.add(Code.E_KEYTYPE, msg, path, found=shown(key), hint=hint)
             continue
         if not key.isprintable():
-            faults.append(
-                Fault(
-                    Code.E_CHAR,
-                    "key holds a control or invisible character",
-                    path,
-                    found=ascii(key)[:40],
-                )
-            )
+            msg = "key holds a control or invisible character"
+            faults.add(Code.E_CHAR, msg, path, found=shown(ascii(key)))
         yield str(key), freeze(item, (*path, key), faults, depth + 1)
 
 
-def _text(value: str, path: Path, faults: list[Fault]) -> str:
+def _text(value: str, path: Path, faults: Faults) -> str:
     if "\0" in value:
-        faults.append(Fault(Code.E_CHAR, "string holds a NUL character", path))
+        faults.add(Code.E_CHAR, "string holds a NUL character", path)
     try:
         value.encode()
     except UnicodeEncodeError:
-        msg = "string holds half of a surrogate pair"
-        faults.append(Fault(Code.E_CHAR, msg, path))
+        faults.add(Code.E_CHAR, "string holds half of a surrogate pair", path)
     return value
 
 
@@ -147,7 +119,14 @@ def digest_of(value: Any) -> str:
 
     1, 1.0, true and "1" differ; the order of keys does not count.
     """
-    text = json.dumps(
-        value, sort_keys=True, separators=(",", ":"), default=_time_form
-    )
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=_time_form)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def same(one: Any, other: Any) -> bool:
+    """Tell whether two frozen values are equal in value and type, also below."""
+    if one is other:
+        return True
+    if type(one) is type(other) and isinstance(one, str | int | None):
+        return bool(one == other)
+    return digest_of(one) == digest_of(other)

@@ -2,63 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import enum
 from collections.abc import Callable, Iterable
+from enum import auto
 
 import attrs
 
 Path = tuple[str | int, ...]
-"""Keys and list positions from the top of a document: `("modules", "web", "config")`."""
+"""Keys and positions from the top of a document: `("modules", "web", "config")`."""
 
 
 class Code(enum.StrEnum):
     """A stable name for each kind of fault; see the reference page `errors`."""
 
+    @staticmethod
+    def _generate_next_value_(name: str, *_: object) -> str:
+        return name
+
     # what a document can get wrong
-    E_EMPTY = "E_EMPTY"
-    E_TOPLEVEL = "E_TOPLEVEL"
-    E_MULTIDOC = "E_MULTIDOC"
-    E_DUPKEY = "E_DUPKEY"
-    E_KEYTYPE = "E_KEYTYPE"
-    E_TYPE = "E_TYPE"
-    E_NONFINITE = "E_NONFINITE"
-    E_RANGE = "E_RANGE"
-    E_DEPTH = "E_DEPTH"
-    E_ALIAS = "E_ALIAS"
-    E_MERGE = "E_MERGE"
-    E_CYCLE = "E_CYCLE"
-    E_TAG = "E_TAG"
-    E_SYNTAX = "E_SYNTAX"
-    E_CHAR = "E_CHAR"
-    E_ENCODING = "E_ENCODING"
-    E_SIZE = "E_SIZE"
-    E_FORMAT = "E_FORMAT"
-    E_UNKNOWN = "E_UNKNOWN"
-    E_REQUIRED = "E_REQUIRED"
-    E_ENUM = "E_ENUM"
-    E_NULL = "E_NULL"
-    E_VALUE = "E_VALUE"
-    E_DUPMODULE = "E_DUPMODULE"
-    E_NAME = "E_NAME"
-    E_MODULETYPE = "E_MODULETYPE"
-    E_DEP = "E_DEP"
-    E_IMPORT_PATH = "E_IMPORT_PATH"
-    E_IMPORT_CYCLE = "E_IMPORT_CYCLE"
-    E_MERGE_CONFLICT = "E_MERGE_CONFLICT"
-    E_BLAST = "E_BLAST"
+    E_EMPTY, E_TOPLEVEL, E_MULTIDOC = auto(), auto(), auto()
+    E_DUPKEY, E_KEYTYPE, E_TYPE = auto(), auto(), auto()
+    E_NONFINITE, E_RANGE, E_DEPTH = auto(), auto(), auto()
+    E_ALIAS, E_MERGE, E_CYCLE = auto(), auto(), auto()
+    E_TAG, E_SYNTAX, E_CHAR = auto(), auto(), auto()
+    E_ENCODING, E_SIZE, E_FORMAT = auto(), auto(), auto()
+    E_UNKNOWN, E_REQUIRED, E_ENUM = auto(), auto(), auto()
+    E_NULL, E_VALUE, E_DUPMODULE = auto(), auto(), auto()
+    E_NAME, E_MODULETYPE, E_DEP = auto(), auto(), auto()
+    E_IMPORT_PATH, E_IMPORT_CYCLE, E_MERGE_CONFLICT = auto(), auto(), auto()
+    E_BLAST = auto()
     # what a module, a plugin or a source can get wrong
-    E_PREPARE = "E_PREPARE"
-    E_STEP = "E_STEP"
-    E_TIMEOUT = "E_TIMEOUT"
-    E_SOURCE = "E_SOURCE"
-    E_CONFLICT = "E_CONFLICT"
-    E_PLAN = "E_PLAN"
-    E_PLUGIN = "E_PLUGIN"
-    E_PLUGIN_API = "E_PLUGIN_API"
-    E_DUPLUGIN = "E_DUPLUGIN"
-    E_DEPENDENCY = "E_DEPENDENCY"
-    E_STOPPED = "E_STOPPED"
+    E_PREPARE, E_STEP, E_TIMEOUT = auto(), auto(), auto()
+    E_SOURCE, E_CONFLICT, E_PLAN = auto(), auto(), auto()
+    E_PLUGIN, E_PLUGIN_API, E_DUPLUGIN = auto(), auto(), auto()
+    E_DEPENDENCY, E_STOPPED = auto(), auto()
 
 
 def dotted(path: Path) -> str:
@@ -76,7 +55,7 @@ def shown(value: object, limit: int = 40) -> str:
     """Show a value found where it should not be, at most `limit` characters."""
     try:
         text = repr(value)
-    except Exception:  # a foreign __repr__ must not hide the fault
+    except Exception:  # noqa: BLE001  # a foreign __repr__ must not hide the fault
         text = f"<{type(value).__name__}>"
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
@@ -88,7 +67,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if near:
         return f"did you mean `{near[0]}`?"
     few = ", ".join(f"`{name}`" for name in names[:12])
-    return f"known: {few}{', …' if len(names) > 12 else ''}" if names else ""
+    more = ", …" if names[12:] else ""
+    return f"known: {few}{more}" if names else ""
 
 
 @attrs.frozen
@@ -132,8 +112,10 @@ class Fault:
 
     def under(self, prefix: Path, positions: Positions | None = None) -> Fault:
         """Return this fault moved below `prefix`, with its place looked up."""
-        path = prefix + self.path
-        place = self.place or (positions(path) if positions else None)
+        path, place = prefix + self.path, self.place
+        if place is None and positions is not None:
+            with contextlib.suppress(Exception):  # a broken finder hides no fault
+                place = positions(path)
         return attrs.evolve(self, path=path, place=place)
 
     def __str__(self) -> str:
@@ -145,6 +127,14 @@ class Fault:
         if self.expected:
             text += f", expected {self.expected}"
         return f"{text} ({self.hint})" if self.hint else text
+
+
+class Faults(list[Fault]):
+    """Collects faults, so that all are reported at once."""
+
+    def add(self, code: Code, message: str, path: Path = (), **more: str) -> None:
+        """Note one fault; `more` are the other texts of `Fault`."""
+        self.append(Fault(code, message, path, **more))  # type: ignore[arg-type]  # texts only, by the signature
 
 
 class MidflightError(Exception):
@@ -187,9 +177,7 @@ class HookError(MidflightError):
     def __init__(self, label: str, hook: str, cause: BaseException) -> None:
         self.label, self.hook, self.cause = label, hook, cause
         detail = str(cause) or type(cause).__name__
-        super().__init__(
-            f"{label}: `{hook}` raised {type(cause).__name__}: {detail}"
-        )
+        super().__init__(f"{label}: `{hook}` raised {type(cause).__name__}: {detail}")
 
 
 class StepTimeoutError(MidflightError):

@@ -5,8 +5,8 @@ overlap; *Arguments*; *Returns*; *Raises* and who survives it; *Since*.
 
 Three roles are participants: live objects with `@hookimpl` methods. Sources have
 `load`, `hash`, `watch`, `put`, `history`, `read_version`; strategies `on_change`;
-modules `prepare`, `start`, `reconfigure`, `probe`, `discard`, `stop`. The core calls one
-participant at a time, and registered plugins may wrap any such call with
+modules `prepare`, `start`, `reconfigure`, `probe`, `discard`, `stop`. The core calls
+one participant at a time, and registered plugins may wrap any such call with
 `@hookimpl(wrapper=True)`. An implementation names only the arguments it wants. Any
 hook of a participant may be `async def`: it then runs on the application's event loop.
 """
@@ -33,9 +33,8 @@ hookimpl = pluggy.HookimplMarker("midflight")
 
 SOURCE_HOOKS = frozenset({"load", "hash", "watch", "put", "history", "read_version"})
 STRATEGY_HOOKS = frozenset({"on_change"})
-MODULE_HOOKS = frozenset(
-    {"prepare", "start", "reconfigure", "probe", "discard", "stop"}
-)
+_START = {"prepare", "start", "reconfigure"}
+MODULE_HOOKS = frozenset(_START | {"probe", "discard", "stop"})
 
 
 @attrs.frozen
@@ -238,8 +237,8 @@ def on_change(change: Change, runtime: Runtime) -> Plan | None:
     Thread: the one that applies; for `plan` the caller's.
     Arguments: `change` holds the diff and what may be known of the running modules.
     Returns: a `Plan`, or `None` to leave it to the next. Plugins that say `tryfirst`
-        come before the strategy; the first that is not `None` wins. The core checks
-        that the plan covers the change, and orders it by dependency.
+        come first; the first that is not `None` wins. The core checks that the plan
+        covers the change, and orders it by dependency.
     Raises: any exception fails the attempt; last good stays.
     Since: 0.1
     """
@@ -255,8 +254,7 @@ def prepare(config: Any, document: Document, runtime: Runtime) -> Any:
     Called: for every touched module before any is changed, in dependency order; for a
         module to be started or restarted, on the new object; once more with the old
         configuration before a change is taken back.
-    Thread: the one that applies, within the module's deadline. The module's own work
-        goes on meanwhile.
+    Thread: the one that applies, within the deadline; its own work goes on meanwhile.
     Arguments: `config` is typed if the class has `Config`; `document` is the whole
         wanted document, for the sections the module reads.
     Returns: anything; it comes back as `prepared`.
@@ -270,8 +268,7 @@ def prepare(config: Any, document: Document, runtime: Runtime) -> Any:
 def start(config: Any, prepared: Any, document: Document, runtime: Runtime) -> None:
     """Begin to work.
 
-    Called: in dependency order; what it depends on has started and is to be had by
-        `runtime.module(name)`.
+    Called: in dependency order; `runtime.module(name)` has what it depends on.
     Thread: the one that applies, within the module's deadline.
     Arguments: as in `prepare`; `prepared` is what `prepare` returned, else `None`.
     Returns: nothing.
@@ -286,9 +283,8 @@ def reconfigure(
 ) -> None:
     """Take a new configuration while running. Optional: without it, a restart.
 
-    Called: in dependency order, after every touched module was prepared; and with
-        `config` and `previous` exchanged to take a change back, on the module that
-        failed too.
+    Called: in dependency order, after all were prepared; with `config` and `previous`
+        exchanged to take a change back, on the module that failed too.
     Thread: the one that applies, within the module's deadline.
     Arguments: `previous` is the configuration in force, typed as `config`; `prepared`
         is what `prepare` returned, else `None`.
@@ -340,8 +336,6 @@ def stop(runtime: Runtime) -> None:
 
 
 # -- observers ---------------------------------------------------------------------
-
-
 @hookspec
 def on_outcome(outcome: Outcome, runtime: Runtime) -> None:
     """Observe how an attempt ended.

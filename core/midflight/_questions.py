@@ -1,0 +1,104 @@
+"""Answers to questions about what runs, and about what would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from midflight._attempt import Attempts, loaded_from, transformed
+from midflight._document import Document
+from midflight._driver import Steps, drive_here
+from midflight._engine import Engine, Running, Snapshot
+from midflight._plan import Plan
+from midflight._plugins import Participant
+from midflight.errors import (
+    InvalidConfigurationError,
+    MidflightError,
+    SourceUnavailableError,
+)
+from midflight.hookspecs import Loaded
+
+
+def status(attempts: Attempts, mode: str, *, running: bool) -> dict[str, Any]:
+    """Return what is in force, wanted and refused, as plain data.
+
+    Args:
+        attempts: what was observed, applied and rejected.
+        mode: how changes are found.
+        running: whether the runtime is started and not stopped.
+    """
+    snapshot = attempts.engine.snapshot
+    refused, held = attempts.rejected, attempts.held
+    error, since = attempts.source_error or (None, None)
+    name = attempts.source.label.removeprefix("source ").strip("`")
+    source = {"name": name, "mode": mode, "version": snapshot.version}
+    rejected = refused and {
+        "digest": refused.digest or None,
+        "reason": str(refused.reason),
+        "faults": [str(fault) for fault in refused.faults],
+        "at": refused.at,
+    }
+    modules = snapshot.running.items()
+    return {
+        "generation": snapshot.generation,
+        "digest": snapshot.digest,
+        "state": _state(attempts, running=running),
+        "desired": attempts.desired or None,
+        "applied": {"digest": snapshot.digest, "at": snapshot.at},
+        "rejected": rejected,
+        "held": held and [f"{step.action} {step.module}" for step in held.steps],
+        "sources": [{**source, "error": error, "since": since}],
+        "modules": {n: {"type": m.kind.name, "state": m.state} for n, m in modules},
+    }
+
+
+def _state(attempts: Attempts, *, running: bool) -> str:
+    snapshot = attempts.engine.snapshot
+    if not snapshot.generation:
+        return "starting"
+    if not running:
+        return "stopped"
+    if snapshot.degraded or attempts.source_error:
+        return "degraded"
+    return "rejected" if attempts.rejected else "healthy"
+
+
+def read(engine: Engine, source: Participant) -> tuple[Document, Loaded]:
+    """Read a source, as for a change, and leave everything as it is.
+
+    Raises:
+        InvalidConfigurationError: if its content is wrong.
+        SourceUnavailableError: if it cannot be read.
+    """
+
+    def steps() -> Steps[tuple[Document, Loaded]]:
+        document, loaded = yield from loaded_from(source)
+        return (yield from transformed(engine, document)), loaded
+
+    try:
+        return drive_here(steps())
+    except (InvalidConfigurationError, SourceUnavailableError):
+        raise
+    except MidflightError as exc:
+        raise SourceUnavailableError(str(exc)) from exc
+
+
+def planned(engine: Engine, document: Document, base: Document | None) -> Steps[Plan]:
+    """Plan the way to a document, from the one in force or as if `base` ran.
+
+    Raises:
+        InvalidConfigurationError: if a document is wrong.
+        MidflightError: if the strategy fails.
+    """
+    if base is not None:
+        engine = attrs.evolve(engine, working={}, views=[])
+        typed = yield from engine.resolve(base, base.modules, None)
+        running = {}
+        for name, (kind, value) in typed.items():
+            entry = base.modules[name]
+            module = yield from engine.made(entry, kind)
+            running[name] = Running(entry, value, kind, module, 1)
+        engine.snapshot = Snapshot(base, 1, running=running)
+    yield from engine.resolve(document, document.modules, None)
+    return (yield from engine.plan(engine.change_to(document)))

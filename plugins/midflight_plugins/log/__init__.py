@@ -1,0 +1,43 @@
+"""Logs how each attempt to change the configuration ended, each thing once."""
+
+from __future__ import annotations
+
+import logging
+
+from midflight import Applied, Held, Outcome, Plan, Unchanged, hookimpl
+
+_log = logging.getLogger("midflight")
+_SHOWN = 8  # steps named in one line
+
+
+class OutcomeLog:
+    """Says what is new: a failure that repeats at every retry is said once."""
+
+    def __init__(self) -> None:
+        self._said = ""
+
+    @hookimpl
+    def on_outcome(self, outcome: Outcome) -> None:
+        """Write one line for a success, and every fault of a failure."""
+        level, text = logging.INFO, ""
+        if isinstance(outcome, Applied):
+            text = f"generation {outcome.generation} applied: {_steps(outcome.plan)}"
+        elif isinstance(outcome, Unchanged):
+            text = "healthy again on the running configuration" if outcome.ok else ""
+        elif isinstance(outcome, Held):
+            text = f"held, {outcome.reason}: {_steps(outcome.plan)}"
+        else:
+            level = logging.ERROR
+            faults = "".join(f"\n  {fault}" for fault in outcome.faults)
+            text = f"{outcome.name}, {outcome.reason}; the running configuration stays"
+            text += f":{faults}" if faults else ""
+        if text and (isinstance(outcome, Applied) or text != self._said):
+            self._said = text
+            _log.log(level, "%s", text)
+
+
+def _steps(plan: Plan | None) -> str:
+    steps = plan.steps if plan else ()
+    named = ", ".join(f"{step.action} {step.module}" for step in steps[:_SHOWN])
+    more = f", and {len(steps) - _SHOWN} more" if len(steps) > _SHOWN else ""
+    return f"{named}{more}" or "no module touched"

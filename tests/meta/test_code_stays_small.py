@@ -1,0 +1,132 @@
+"""The figures the code is held to; see CONTRIBUTING."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+
+import pytest
+
+MODULE_LINES = 350
+FUNCTION_LINES = 60
+SUPPRESSION = re.compile(r"#\s*(?:noqa|type:\s*ignore|pyright:\s*ignore)(?P<rest>.*)")
+REASONED = re.compile(r"^(?::\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*|\[[\w,\s-]+\])\s+#\s*\S+")
+
+
+def suppressions(text):
+    """Return line number and tail of every comment that silences a tool."""
+    return [
+        (number, found["rest"])
+        for number, line in enumerate(text.splitlines(), 1)
+        if (found := SUPPRESSION.search(line))
+    ]
+
+
+def lines_of(node):
+    """Return the numbers of the lines that a node takes."""
+    return range(node.lineno, node.end_lineno + 1)
+
+
+def statements(function):
+    """Return how many lines a function takes without its docstring."""
+    lines = function.end_lineno - function.lineno + 1
+    if ast.get_docstring(function, clean=False) is None:
+        return lines
+    first = function.body[0]
+    return lines - (first.end_lineno - first.lineno + 1)
+
+
+def code_lines(each):
+    """Return how many lines hold code: no blanks, comments or docstrings."""
+    described = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    silent = {
+        number
+        for node in ast.walk(each.tree)
+        if isinstance(node, described) and ast.get_docstring(node) is not None
+        for number in lines_of(node.body[0])
+    }
+    return sum(
+        bool(line.strip()) and not line.lstrip().startswith("#")
+        for number, line in enumerate(each.text.splitlines(), 1)
+        if number not in silent
+    )
+
+
+def test_core_is_under_two_thousand_lines_of_code(core):
+    """The core is small enough to be read in an afternoon."""
+    assert sum(map(code_lines, core)) < 2000
+
+
+def test_modules_are_short(source):
+    """Each file holds one concept."""
+    long = {
+        each.name: lines
+        for each in source
+        if (lines := len(each.text.splitlines())) > MODULE_LINES
+    }
+
+    assert long == {}
+
+
+def test_functions_are_short(source):
+    """No function, its docstring included, fills more than a screen."""
+    long = {
+        f"{each.name}:{function.name}": lines
+        for each in source
+        for function in each.functions()
+        if (lines := function.end_lineno - function.lineno + 1) > FUNCTION_LINES
+    }
+
+    assert long == {}
+
+
+@pytest.mark.parametrize("package", ["core/", "plugins/"])
+def test_most_functions_are_a_few_lines(source, package):
+    """Half of the functions have at most 8 lines, nine of ten at most 22."""
+    sizes = sorted(
+        statements(function)
+        for each in source
+        if each.name.startswith(package)
+        for function in each.functions()
+    )
+
+    assert statistics.median(sizes) <= 8
+    assert sizes[int(len(sizes) * 0.9)] <= 22
+
+
+def test_tools_are_rarely_silenced(source):
+    """At most 7 suppressions stand in 1,000 lines."""
+    lines = sum(len(each.text.splitlines()) for each in source)
+    count = sum(len(suppressions(each.text)) for each in source)
+
+    assert count / lines * 1000 <= 7
+
+
+def test_every_suppression_has_a_code_and_a_reason(source):
+    """Who silences a tool says which rule, and why."""
+    bare = [
+        f"{each.name}:{number}"
+        for each in source
+        for number, rest in suppressions(each.text)
+        if not REASONED.match(rest)
+    ]
+
+    assert bare == []
+
+
+@pytest.mark.parametrize(
+    ("line", "reasoned"),
+    [
+        ("x = 1  # noqa", False),
+        ("x = 1  # noqa: E501", False),
+        ("x = 1  # noqa: A001  # the contract's name", True),
+        ("x = 1  # type: ignore[misc]", False),
+        ("x = 1  # type: ignore[misc]  # attrs writes it", True),
+    ],
+)
+def test_a_bare_suppression_is_seen(line, reasoned):
+    """The check above can fail: a code without a reason is not enough."""
+    [(_, rest)] = suppressions(line)
+
+    assert bool(REASONED.match(rest)) is reasoned

@@ -1,0 +1,69 @@
+"""Error codes, extras and set-up commands stand in the docs as they are in the code."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tomllib
+
+import pytest
+
+from midflight.errors import Code
+
+RUNS_TESTS = re.compile(r"^\$ (python3 -m venv .*-Im pytest.*)$", re.MULTILINE)
+
+
+@pytest.fixture(scope="session")
+def project(root):
+    """Return the `[project]` table."""
+    return tomllib.loads((root / "pyproject.toml").read_text())["project"]
+
+
+@pytest.mark.parametrize("code", list(Code))
+def test_every_error_code_is_explained(code, root):
+    """The reference has one row per code: what it means and what to do."""
+    page = (root / "docs/reference/errors.md").read_text()
+
+    assert re.search(rf"^\| `{code}` \| \S.* \| \S.* \|$", page, re.MULTILINE)
+
+
+def test_no_other_code_is_explained(root):
+    """The reference has no row for a code that does not exist."""
+    page = (root / "docs/reference/errors.md").read_text()
+    rows = re.findall(r"^\| `(E_\w+)`", page, re.MULTILINE)
+
+    assert sorted(rows) == sorted(Code)
+
+
+def test_every_extra_is_in_the_readme(root, project):
+    """Who reads how to install Midflight sees each extra."""
+    readme = (root / "README.md").read_text()
+    named = {
+        extra.strip()
+        for group in re.findall(r"(?:midflight|\.)\[([\w, -]+)\]", readme)
+        for extra in group.split(",")
+    }
+
+    assert set(project["optional-dependencies"]) <= named
+
+
+def test_all_is_the_union_of_the_extras(project):
+    """`midflight[all]` brings what every extra for users brings."""
+    extras = set(project["optional-dependencies"]) - {"all", "test"}
+
+    assert project["optional-dependencies"]["all"] == [
+        f"midflight[{','.join(sorted(extras))}]"
+    ]
+
+
+def test_the_checks_run_the_readmes_command(root):
+    """The command in the README that runs the tests is the one that `.ci/run` runs."""
+    commands = RUNS_TESTS.findall((root / "README.md").read_text())
+    shown = subprocess.run(
+        [root / ".ci/run", "--show-tests"], capture_output=True, text=True, check=False
+    )
+
+    assert os.access(root / ".ci/run", os.X_OK)
+    assert len(commands) == 1, "README needs one `$ python3 -m venv … -Im pytest` line"
+    assert shown.stdout.strip() == commands[0]
