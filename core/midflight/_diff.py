@@ -63,20 +63,20 @@ class Diff:
     def between(cls, old: Document, new: Document) -> Diff:
         """Compare two documents; shared parts are recognised by identity first."""
         before, after = old.modules, new.modules
+        added: list[str] = []
+        removed: list[str] = []
         if list(before) == list(after):  # the usual case, compared without a loop
             moved = map(operator.is_not, before.values(), after.values())
             common = list(itertools.compress(after, moved))
         else:
             common = [name for name in after if name in before]
-        sections = sorted({*old.sections, *new.sections})
-        return cls(
-            old,
-            new,
-            tuple([name for name in after if name not in before]),
-            tuple([name for name in before if name not in after]),
-            tuple([name for name in common if before[name] != after[name]]),
-            tuple([s for s in sections if _differs(old.sections, new.sections, s)]),
-        )
+            added = [name for name in after if name not in before]
+            removed = [name for name in before if name not in after]
+        modified = [name for name in common if before[name] != after[name]]
+        names = sorted({*old.sections, *new.sections})
+        sections = [s for s in names if _differs(old.sections, new.sections, s)]
+        parts = map(tuple, (added, removed, modified, sections))
+        return cls(old, new, *parts)
 
     def inverted(self) -> Diff:
         """Return the way back: what `between(new, old)` would give."""

@@ -151,6 +151,7 @@ class Driver:
             run.call = call
             run.due = min(self._system.monotonic() + call.limit, self._cap)
             if run.due < self._armed:
+                self._armed = run.due
                 self._changed.notify_all()
 
     def _leave(self, run: _Run, lease: _Lease) -> bool:
@@ -163,14 +164,16 @@ class Driver:
         with self._changed:
             while not self._closed:
                 run, now = self._run, self._system.monotonic()
-                if run is None or run.call is None:
-                    self._armed = NEVER
-                    self._system.wait(self._changed, None)
-                elif now >= run.due:
-                    self._abandon(run, run.call)
-                else:
+                if run is not None and run.call is not None:
+                    if now >= run.due:
+                        self._abandon(run, run.call)
+                        continue
                     self._armed = run.due
-                    self._system.wait(self._changed, run.due - now)
+                elif now >= self._armed:
+                    self._armed = NEVER
+                # Armed though nothing runs: a change need not wake this thread first.
+                left = None if self._armed == NEVER else self._armed - now
+                self._system.wait(self._changed, left)
 
     def _abandon(self, run: _Run, call: Call) -> None:
         """Fence the thread that hangs, and let a fresh one carry on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -40,6 +40,22 @@ class Running:
     participant: Participant
     generation: int
     state: str = "running"
+
+
+class _Kinds(Mapping[str, ModuleType]):
+    """The types of running modules, without a pass over all of them."""
+
+    def __init__(self, running: Mapping[str, Running]) -> None:
+        self._running = running
+
+    def __getitem__(self, name: str) -> ModuleType:
+        return self._running[name].kind
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._running)
+
+    def __len__(self) -> int:
+        return len(self._running)
 
 
 @attrs.frozen(eq=False)
@@ -217,9 +233,8 @@ class Engine:
         if diff.keeps_order:
             document.order_as(snapshot.document)
         _ = document.build_order
-        kinds = {name: module.kind for name, module in snapshot.running.items()}
-        sections = {view.name for view in self.views} - {*document.modules}
-        return Change(diff, kinds, snapshot.degraded, frozenset(sections))
+        read = frozenset(v.name for v in self.views if v.name not in document.modules)
+        return Change(diff, _Kinds(snapshot.running), snapshot.degraded, read)
 
     def plan(self, change: Change) -> Steps[Plan]:
         """Ask the strategy what a change needs, and settle its plan.
