@@ -15,6 +15,7 @@ from midflight._driver import Call, Owner, Steps
 from midflight._live import Live
 from midflight._plan import Change, ModuleType, Plan, settle
 from midflight._plugins import Hooks, Participant, PluginRegistry, create
+from midflight._values import FrozenDict
 from midflight.errors import (
     Code,
     Fault,
@@ -86,6 +87,7 @@ class Snapshot:
         return self.document.digest
 
 
+_NOTHING = FrozenDict()  # a section that is not there: every default applies
 Typed = dict[str, tuple[ModuleType, Any]]
 Views = list[tuple[Live[Any], Any]]
 
@@ -260,4 +262,5 @@ def viewed(document: Document, name: str) -> tuple[Any, Path]:
     entry = document.modules.get(name)
     if entry is not None:
         return entry.config, ("modules", name, "config")
-    return document.sections.get(name), (name,)
+    section = document.sections.get(name)
+    return _NOTHING if section is None else section, (name,)

@@ -49,7 +49,10 @@ def status(attempts: Attempts, mode: str, *, running: bool) -> dict[str, Any]:
         "rejected": rejected,
         "held": held and [f"{step.action} {step.module}" for step in held.steps],
         "sources": [{**source, "error": error, "since": since}],
-        "modules": {n: {"type": m.kind.name, "state": m.state} for n, m in modules},
+        "modules": {
+            name: {"type": m.kind.name, "state": m.state, "generation": m.generation}
+            for name, m in modules
+        },
     }
 
 

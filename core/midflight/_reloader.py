@@ -135,6 +135,7 @@ class Reloader:
                 if left <= 0:
                     _log.error("shutdown took more than %g s", self._shutdown)
                     self.running = False
+                    self._driver.close()
                 else:
                     self._system.wait(self.changed, left)
 
@@ -154,7 +155,7 @@ class Reloader:
             self._tickets.append(ticket)
             self.changed.notify_all()
             while ticket.outcome is None:
-                if is_applying():
+                if is_applying(self._engine):
                     return Held(reason=Reason.APPLY_IN_PROGRESS, cause=cause)
                 self._system.wait(self.changed, None)
         return ticket.outcome
@@ -225,6 +226,8 @@ class Reloader:
                     # Watch before the look, so that no change falls between.
                     yield from self._open_watch()
                 outcome = yield from self.attempts.make(cause)
+        except Exception:  # noqa: BLE001  # the loop outlives any fault of ours
+            _log.exception("the reloader failed in an unforeseen way, and goes on")
         finally:
             with self.changed:
                 self.running = self.running and cause != "stop"

@@ -267,14 +267,18 @@ class Runtime:
         """Say that the source may have changed; safe from any thread and signal."""
         self._reloader.hint()
 
-    def approve(self) -> Outcome:
+    def approve(self, digest: str | None = None) -> Outcome:
         """Carry out the plan that is held.
+
+        Args:
+            digest: the `desired` digest that was looked at; another one that has come
+                since is not carried out. By default the newest.
 
         Raises:
             StoppedError: if the runtime is not running.
         """
         attempts = self._reloader.attempts
-        attempts.approved = attempts.desired
+        attempts.approved = digest or attempts.desired
         return self._reloader.request("approve")
 
     def wait(self, generation: int, timeout: float = 5.0) -> Snapshot:

@@ -208,8 +208,8 @@ class Transaction:
                     lost.add(work.step.module)
             if work.before and not work.stopped and work.step.module not in lost:
                 working[work.step.module] = work.before
-        stopped = {work.step.module for work in self._works if work.stopped}
-        degraded = yield from self._rebuild(stopped, lost)
+        lost.update(work.step.module for work in self._works if work.stopped)
+        degraded = yield from self._rebuild(lost)
         self._engine.snapshot = attrs.evolve(
             self._old, running=working, degraded=tuple(degraded)
         )
@@ -241,18 +241,17 @@ class Transaction:
             return False
         return True
 
-    def _rebuild(self, stopped: set[str], lost: set[str]) -> Steps[list[str]]:
+    def _rebuild(self, lost: set[str]) -> Steps[list[str]]:
         """Make old modules anew, with those that need a lost object."""
         document, working = self._old.document, self._engine.working
         degraded: list[str] = []
-        if not stopped and not lost:
+        if not lost:
             return degraded
-        names = stopped | lost
-        more = [name for name in dependents(document, lost) if name not in names]
+        more = dependents(document, lost)
         for name in reversed(more):
             yield from self._quietly(working[name], "stop")
         for name in document.build_order:
-            if name not in names and name not in more:
+            if name not in lost and name not in more:
                 continue
             old = self._old.running[name]
             module = working[name] = attrs.evolve(old, state="running")

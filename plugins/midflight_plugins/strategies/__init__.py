@@ -1,5 +1,11 @@
-"""Strategies: surgical (the default), partial, full and hold."""
+"""Strategies: surgical (the default), partial, full, hold and guarded."""
 
-from midflight_plugins.strategies._strategies import Full, Hold, Partial, Surgical
+from midflight_plugins.strategies._strategies import (
+    Full,
+    Guarded,
+    Hold,
+    Partial,
+    Surgical,
+)
 
-__all__ = ["Full", "Hold", "Partial", "Surgical"]
+__all__ = ["Full", "Guarded", "Hold", "Partial", "Surgical"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from midflight import Change, Plan, Reconfigure, Restart, Start, Stop, hookimpl
+from midflight.errors import Code
 
 
 class Surgical:
@@ -95,3 +96,18 @@ class Hold:
         """Return the surgical plan, held."""
         steps = Surgical().on_change(change).steps
         return Plan.hold(steps, "every change waits for approval")
+
+
+class Guarded:
+    """The surgical plan, but no change that removes more than half of the modules.
+
+    For configuration that a machine writes: an empty or truncated result is refused.
+    """
+
+    @hookimpl
+    def on_change(self, change: Change) -> Plan:
+        """Return the surgical plan, or a refusal with `E_BLAST`."""
+        gone, had = len(change.diff.removed), len(change.diff.old.modules)
+        if gone * 2 > had:
+            return Plan.refuse(f"removes {gone} of {had} modules", Code.E_BLAST)
+        return Surgical().on_change(change)
