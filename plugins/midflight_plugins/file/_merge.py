@@ -1,0 +1,150 @@
+"""Put the modules and sections of several files together.
+
+Two rules, for two ways to name another file:
+
+- `imports:` the importing file wins. The first definition of a module wins. A section
+  that is a mapping in both gets the entries it does not have yet; any other section is
+  taken whole from the first file that has it; the lists under `requires` are joined.
+- `application:` nobody wins. Modules, triggers and pipelines of one name in two files
+  are a conflict. Other sections are merged key by key, lists are joined, and two
+  different scalars under one key are a conflict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from midflight import ModuleConfig
+from midflight.errors import Code, Fault, Path, dotted
+from midflight_plugins.file._unit import Unit
+
+_NAMED = ("triggers", "pipelines")
+
+
+@attrs.define(eq=False)
+class Merged:
+    """What a file and all files below it hold together.
+
+    Args:
+        modules: by name, each with the file that defines it.
+        sections: by name.
+        owners: the files that have a say in each section, the strongest first.
+    """
+
+    modules: dict[str, tuple[ModuleConfig, Unit]] = attrs.field(factory=dict)
+    sections: dict[str, Any] = attrs.field(factory=dict)
+    owners: dict[str, list[Unit]] = attrs.field(factory=dict)
+
+
+def own(unit: Unit) -> Merged:
+    """Return what a file holds by itself."""
+    if unit.document is None:
+        return Merged()
+    sections = dict(unit.document.sections)
+    return Merged(
+        {name: (module, unit) for name, module in unit.document.modules.items()},
+        sections,
+        {name: [unit] for name in sections},
+    )
+
+
+def add_import(into: Merged, other: Merged) -> None:
+    """Add what an imported file holds, where it is not there yet."""
+    for name, module in other.modules.items():
+        into.modules.setdefault(name, module)
+    for name, value in other.sections.items():
+        if name not in into.sections:
+            into.sections[name] = value
+        else:
+            into.sections[name] = _filled(name, into.sections[name], value)
+        _own(into, other, name)
+
+
+def _own(into: Merged, other: Merged, name: str) -> None:
+    owners = into.owners.setdefault(name, [])
+    owners.extend(unit for unit in other.owners[name] if unit not in owners)
+
+
+def _filled(name: str, mine: Any, theirs: Any) -> Any:
+    if not isinstance(mine, Mapping) or not isinstance(theirs, Mapping):
+        return mine
+    whole = {**theirs, **mine}
+    whole = {key: whole[key] for key in (*mine, *(k for k in theirs if k not in mine))}
+    if name == "requires":
+        for key in mine:
+            if isinstance(mine[key], tuple) and isinstance(theirs.get(key), tuple):
+                whole[key] = _joined(mine[key], theirs[key])
+    return whole
+
+
+def _joined(mine: tuple[Any, ...], theirs: tuple[Any, ...]) -> tuple[Any, ...]:
+    seen = {repr(item) for item in mine}
+    return mine + tuple(item for item in theirs if repr(item) not in seen)
+
+
+def add_workflow(into: Merged, other: Merged) -> Iterator[Fault]:
+    """Add what a workflow file holds; yield a fault for each conflict.
+
+    Args:
+        into: what the files before it hold.
+        other: what this one and its imports hold.
+    """
+    for name, (module, unit) in other.modules.items():
+        before = into.modules.setdefault(name, (module, unit))
+        if before[1].real != unit.real:
+            path = ("modules", name)
+            yield _conflict("module", path, before[1], unit)
+    for name, value in other.sections.items():
+        owners = list(into.owners.get(name, ()))
+        if name not in into.sections:
+            into.sections[name] = value
+        elif owners != other.owners[name]:
+            mine = into.sections[name]
+            merged, faults = _together((name,), mine, value, owners, other.owners[name])
+            into.sections[name] = merged
+            yield from faults
+        _own(into, other, name)
+
+
+def _together(
+    path: Path, mine: Any, theirs: Any, before: list[Unit], after: list[Unit]
+) -> tuple[Any, list[Fault]]:
+    """Merge two values that two workflow files have under one path."""
+    named = len(path) == 2 and path[0] in _NAMED  # noqa: PLR2004  # section and name
+    if isinstance(mine, Mapping) and isinstance(theirs, Mapping) and not named:
+        whole, faults = dict(mine), []
+        for key, value in theirs.items():
+            if key in whole:
+                below = (*path, key)
+                whole[key], more = _together(below, whole[key], value, before, after)
+                faults += more
+            else:
+                whole[key] = value
+        return whole, faults
+    if isinstance(mine, tuple) and isinstance(theirs, tuple) and not named:
+        return _joined(mine, theirs), []
+    first, second = _holder(path, before), _holder(path, after)
+    if first.real == second.real or (not named and repr(mine) == repr(theirs)):
+        return mine, []
+    what = str(path[0]).removesuffix("s") if named else "value"
+    return mine, [_conflict(what, path, first, second)]
+
+
+def _holder(path: Path, units: list[Unit]) -> Unit:
+    exact = (unit for unit in units if unit.exact(path, least=len(path)))
+    return next(exact, units[0])
+
+
+def _conflict(what: str, path: Path, first: Unit, second: Unit) -> Fault:
+    name = path[-1] if what != "value" else dotted(path)
+    return Fault(
+        Code.E_MERGE_CONFLICT,
+        f"{what} `{name}` is in both {first.name} and {second.name}",
+        path,
+        second.place(path),
+        found=f"first at {first.place(path)}",
+        hint="rename one of them, or move it to a file that both import",
+    )
