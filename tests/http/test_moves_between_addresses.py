@@ -10,6 +10,7 @@ from unittest import mock
 import httpx2
 import pytest
 
+from midflight import Document
 from midflight.errors import MidflightError, MissingDependencyError
 from midflight_plugins.http import HttpConfig, HttpModule
 
@@ -214,6 +215,23 @@ def test_a_restart_hands_the_socket_on(make_site):
     assert (site.port, site.ask()["app"]) == (port, "blue")
 
 
+def test_a_renamed_module_takes_its_socket_along(site):
+    """Another name on the same port is no conflict, and no connection is lost."""
+    port, connection = site.port, site.connect()
+    get(connection)
+    site.source.set(name="shop", app=BLUE, port=port)
+    outcomes, answers = [], []
+    renaming = threading.Thread(target=lambda: outcomes.append(site.runtime.reload()))
+    renaming.start()
+    while renaming.is_alive():
+        answers.append(get(connection)[0])
+    connection.close()
+
+    assert [outcome.name for outcome in outcomes] == ["applied"]
+    assert all('"red"' in answer or '"blue"' in answer for answer in answers)
+    assert site.runtime.probe("shop").values["port"] == port
+
+
 def test_stopping_finishes_requests_in_flight(site, apps, eventually):
     """A stop waits for the request in flight, then nobody listens any more."""
     port, results = site.port, []
@@ -258,7 +276,7 @@ def test_without_uvicorn_the_error_says_what_to_install(monkeypatch, apps):
     module = HttpModule("web")
 
     with pytest.raises(MissingDependencyError, match=r"midflight\[http\]"):
-        module.prepare(HttpConfig(RED), mock.Mock())
+        module.prepare(HttpConfig(RED), Document(), mock.Mock())
 
 
 def test_the_logging_of_the_process_is_left_alone(site):

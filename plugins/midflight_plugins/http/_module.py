@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from midflight import Health, hookimpl
+from midflight import Document, Health, hookimpl
 from midflight_plugins.http._apps import (
     App,
     Lifespans,
@@ -68,7 +68,9 @@ class HttpModule:
         await self._now.served(scope, receive, send)
 
     @hookimpl
-    def prepare(self, config: HttpConfig, runtime: Runtime) -> Prepared:
+    def prepare(
+        self, config: HttpConfig, document: Document, runtime: Runtime
+    ) -> Prepared:
         """Import and start the application, and open the socket.
 
         Raises:
@@ -84,7 +86,8 @@ class HttpModule:
         app = None if keep else load_app(config)
         loop = self._running_loop()
         try:
-            door = loop.call(self._door_for(config, self._before(runtime)), _PROMPT)
+            lender = self._lender(config, document, runtime)
+            door = loop.call(self._door_for(config, lender), _PROMPT)
             try:
                 served = (
                     now.served
@@ -142,13 +145,23 @@ class HttpModule:
             self._loop = self._now = None
             loop.close(_PROMPT)
 
-    def _before(self, runtime: Runtime) -> HttpModule | None:
-        """Return the object that this one is to replace, if there is one."""
-        try:
-            module = runtime.module(self.name)
-        except KeyError:
-            return None
-        return module if isinstance(module, HttpModule) and module is not self else None
+    def _lender(
+        self, config: HttpConfig, document: Document, runtime: Runtime
+    ) -> Door | None:
+        """Return the open door of a module that goes with this change, if it fits.
+
+        That is the object which this one replaces, or a module that is renamed.
+        """
+        running = runtime.snapshot.document.modules
+        gone = [name for name in running if name not in document.modules]
+        for name in (self.name, *gone):
+            with contextlib.suppress(KeyError):
+                module = runtime.module(name)
+                if isinstance(module, HttpModule) and module is not self:
+                    now = module._now  # noqa: SLF001  # an object of this class
+                    if now is not None and now.door.is_at(config.address):
+                        return now.door
+        return None
 
     def _running_loop(self) -> LoopThread:
         if self._loop is None:
@@ -165,17 +178,14 @@ class HttpModule:
 
     # what follows runs on the loop's thread
 
-    async def _door_for(self, config: HttpConfig, before: HttpModule | None) -> Door:
+    async def _door_for(self, config: HttpConfig, lender: Door | None) -> Door:
         """Return a door at this address: the one in use, one just left, a new one."""
         now = [self._now.door] if self._now else []
         for door in (*now, *self._leaving):
             if door.is_at(config.address):
                 door.reclaim()
                 return door
-        lender = before and before._now and before._now.door  # noqa: SLF001  # the same class
-        if lender and lender.is_at(config.address):
-            return Door(config, self, lender)
-        return Door(config, self)
+        return Door(config, self, lender)
 
     async def _serve(self, app: App | None, config: HttpConfig) -> Served:
         assert app is not None
