@@ -1,0 +1,56 @@
+"""Exit codes, and how an error ends a command."""
+
+from __future__ import annotations
+
+import enum
+
+import click
+
+from midflight.errors import (
+    InvalidConfigurationError,
+    MidflightError,
+    PluginError,
+    SourceUnavailableError,
+)
+from midflight_plugins.cli._faults import as_text
+from midflight_plugins.cli._text import printable
+
+
+class Exit(enum.IntEnum):
+    """What a command's exit code means."""
+
+    OK = 0
+    INVALID = 1
+    USAGE = 2
+    UNAVAILABLE = 3
+    FAILED = 4
+
+
+_CODES = {
+    InvalidConfigurationError: Exit.INVALID,
+    SourceUnavailableError: Exit.UNAVAILABLE,
+    PluginError: Exit.USAGE,
+    MidflightError: Exit.FAILED,
+}
+
+
+def report(error: Exception) -> int | None:
+    """Write an expected error to standard error; return its exit code.
+
+    Returns:
+        `None` for an error that nobody expected.
+    """
+    fitting = (code for kind, code in _CODES.items() if isinstance(error, kind))
+    code = next(fitting, None)
+    if code is None:
+        return None
+    if isinstance(error, InvalidConfigurationError):
+        click.echo(as_text(error.faults), err=True)
+    else:
+        click.echo(f"{bold_error()}: {printable(str(error))}", err=True)
+    return code
+
+
+def bold_error() -> str:
+    """Return the word that begins an error."""
+    return click.style("error", fg="red", bold=True)

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import attrs
+import pytest
+
+import midflight as package
+from midflight_plugins.cli import _modules
+
+HEAVY = {"asyncio", "cattrs", "midflight", "rich", "ruamel", "sqlalchemy", "uvicorn"}
+TYPED = """\
+import dataclasses
+from typing import TypedDict
+
+
+@dataclasses.dataclass
+class Data:
+    port: int
+    hosts: list[str] = dataclasses.field(default_factory=list)
+
+
+class Typed(TypedDict):
+    port: int
+
+
+class One:
+    '''Takes a dataclass.
+
+    And says more.
+    '''
+
+    Config = Data
+
+
+class Two:
+    Config = Typed
+
+
+class Three:
+    Config = {"properties": {"port": {"type": "integer"}}, "required": ["port"]}
+"""
+
+
+def test_lists_every_plugin(midflight):
+    """Each entry point has role, name, distribution, version, target and state."""
+    rows = json.loads(midflight("plugins", "--format", "json").stdout)
+    file = next(row for row in rows if (row["role"], row["name"]) == ("source", "file"))
+
+    assert file == {
+        "role": "source",
+        "name": "file",
+        "distribution": "midflight",
+        "version": package.__version__,
+        "target": "midflight_plugins.file:FileSource",
+        "state": "available",
+        "reason": "",
+    }
+
+
+def test_lists_plugins_in_columns(midflight):
+    """For people there is a line for each."""
+    lines = midflight("plugins").stdout.splitlines()
+
+    assert lines[0].split()[:3] == ["ROLE", "NAME", "DISTRIBUTION"]
+    rows = [line for line in lines if line.split()[1] in {"file", "surgical"}]
+    assert len(rows) == 2
+    assert {row.index("midflight ") for row in rows} == {lines[0].index("DISTRIB")}
+
+
+def test_lists_module_types(midflight, with_types):
+    """Each says whether it can be reconfigured, what it reads and what it takes."""
+    words = ("modules", *with_types, "--format", "json")
+    rows = {row["type"]: row for row in json.loads(midflight(*words).stdout)}
+
+    assert {"http", "logging"} <= rows.keys()
+    assert rows["worker"] == {
+        "type": "worker",
+        "from": "--module",
+        "doc": "Writes the rate in force to a file of its name.",
+        "reconfigurable": True,
+        "overlap": False,
+        "sections": [],
+        "config": [
+            {"name": "rate", "type": "int", "required": False, "default": 1},
+            {"name": "motto", "type": "str", "required": False, "default": "go"},
+        ],
+    }
+    assert rows["plain"]["reconfigurable"] is False
+    assert rows["plain"]["overlap"] is True
+    assert rows["plain"]["sections"] == ["platform"]
+    assert rows["plain"]["config"] == []
+
+
+def test_lists_module_types_for_people(midflight, with_types):
+    """For people there is a paragraph for each."""
+    text = midflight("modules", *with_types).stdout
+
+    assert (
+        "worker  --module\n"
+        "  Writes the rate in force to a file of its name.\n"
+        "  reconfigurable\n"
+        "    rate   int  = 1\n"
+        '    motto  str  = "go"\n'
+    ) in text
+
+
+@pytest.mark.parametrize("cls", ["One", "Two", "Three"])
+def test_describes_every_kind_of_config(midflight, folder, cls):
+    """Dataclasses, typed dictionaries and JSON Schema are described like attrs."""
+    (folder / f"typed_{cls.lower()}.py").write_text(TYPED)
+    option = f"x=typed_{cls.lower()}:{cls}"
+    words = ("modules", "--module", option, "--format", "json")
+    row = next(
+        row for row in json.loads(midflight(*words).stdout) if row["type"] == "x"
+    )
+
+    assert row["config"][0]["name"] == "port"
+    assert row["config"][0]["type"] in {"int", "integer"}
+    assert row["config"][0]["required"] is True
+
+
+def test_shows_what_a_factory_makes():
+    """The default of a field is what would stand in a file."""
+
+    @attrs.define
+    class Config:
+        hosts: list[str] = attrs.field(factory=list)
+        port: int = attrs.Factory(lambda self: len(self.hosts), takes_self=True)
+
+    defaults = [field["default"] for field in _modules._fields(Config)]
+
+    assert defaults == [[], None]
+
+
+def test_says_its_version(midflight):
+    """`--version` names the distribution's version."""
+    assert midflight("--version").stdout == f"midflight {package.__version__}\n"
+
+
+def test_shows_help_without_a_command(midflight):
+    """`midflight` alone lists the commands."""
+    text = midflight().stdout
+
+    assert text.startswith("Usage: midflight ")
+    assert all(name in text for name in ("run", "check", "diff", "plan", "explain"))
+
+
+def test_help_imports_nothing_heavy():
+    """Help needs neither the core nor any plugin's library."""
+    code = (
+        "import sys\nfrom midflight_plugins.cli import main\n"
+        "sys.argv[1:] = ['--help']\n"
+        "try:\n    main()\nexcept SystemExit:\n    print(sorted(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-Ic", code], capture_output=True, text=True, check=True
+    )
+    names = set(eval(done.stdout.splitlines()[-1]))
+
+    assert "midflight_plugins.cli" in names
+    assert not names & HEAVY
+
+
+def test_runs_as_a_module():
+    """`python -m midflight` is the same command."""
+    command = [sys.executable, "-Im", "midflight", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert done.stdout == f"midflight {package.__version__}\n"
+
+
+def test_an_unexpected_error_is_not_hidden(midflight, monkeypatch):
+    """A fault of ours is no expected error: it is raised, to be reported."""
+
+    def fail(*_args):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(package.PluginRegistry, "entries", fail)
+    result = midflight("plugins", code=1)
+
+    assert isinstance(result.exception, ZeroDivisionError)
