@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from collections.abc import Mapping
@@ -23,11 +24,13 @@ from midflight.errors import (
     InvalidConfigurationError,
     MidflightError,
     PluginError,
+    Positions,
     is_transient,
 )
 from midflight.hookspecs import Loaded
 
 _log = logging.getLogger("midflight")
+_ORDER = {Code.E_DEP, Code.E_CYCLE}  # found before the modules were looked at
 _OBSERVER_LIMIT = 5.0  # s that one observer may hold up the next attempt
 _HEALTHY_FOR = 60.0  # s after which a pause starts from the shortest again
 
@@ -69,6 +72,35 @@ def transformed(engine: Engine, document: Document) -> Steps[Document]:
     return document
 
 
+def every_fault(
+    engine: Engine, error: InvalidConfigurationError
+) -> Steps[tuple[Fault, ...]]:
+    """Return an error's faults, and those of what is sound in its document."""
+    if error.partial is None:
+        return error.faults
+    with contextlib.suppress(MidflightError):
+        document = yield from transformed(engine, error.partial)
+        more = yield from faults_in(engine, document, error.positions, ordered=False)
+        return (*error.faults, *more)
+    return error.faults
+
+
+def faults_in(
+    engine: Engine,
+    document: Document,
+    positions: Positions | None,
+    *,
+    ordered: bool = True,
+) -> Steps[tuple[Fault, ...]]:
+    """Return every fault of a document's modules."""
+    try:
+        names = document.modules
+        yield from engine.resolve(document, names, positions, ordered=ordered)
+    except InvalidConfigurationError as exc:
+        return exc.faults
+    return ()
+
+
 def _identity(document: Document) -> Document:
     return document
 
@@ -102,6 +134,8 @@ class Attempts:
     def make(self, cause: str) -> Steps[Outcome]:
         """Make one attempt, keep what it means, and tell the observers."""
         begun, before = self._system.monotonic(), self._kept()
+        if cause == "retry":
+            self.retry_at = None
         try:
             outcome = yield from self._attempt(cause)
         except Exception as exc:  # noqa: BLE001  # reported as an outcome
@@ -121,43 +155,74 @@ class Attempts:
         return outcome
 
     def _attempt(self, cause: str) -> Steps[Outcome]:
-        insist, snapshot = cause not in {"hint", "sweep"}, self.engine.snapshot
-        token = None
+        insist = cause not in {"hint", "sweep"}
+        found = yield from self._read(insist=insist)
+        if isinstance(found, Outcome):
+            return found
+        loaded, positions = found[1], found[1].positions
         try:
-            if self.source.has("hash"):
-                token = yield self.source.call("hash")
-            if token is not None and token == self._token and not insist:
-                return Unchanged(reason=Reason.SAME_TOKEN)
-            self._token, self.desired = None, ""
-            document, loaded = yield from loaded_from(self.source)
-        except InvalidConfigurationError as exc:
-            self._was_read(token)
-            return ends.Rejected(reason=Reason.INVALID, faults=exc.faults, error=exc)
-        except MidflightError as exc:
-            since = self.source_error[1] if self.source_error else self._system.wall()
-            self.source_error = (str(exc), since)
-            return _failed(exc, Reason.SOURCE_UNAVAILABLE, Code.E_SOURCE)
-        self._was_read(token)
-        try:
-            document = yield from transformed(self.engine, document)
+            document = yield from transformed(self.engine, found[0])
             self.desired = document.digest
-            known = self.rejected.digest if self.rejected else None
-            if snapshot.generation and document.digest == snapshot.digest:
-                if not snapshot.degraded:
-                    return Unchanged(reason=Reason.SAME_DIGEST)
-            elif document.digest == known and not insist:
-                return Unchanged(reason=Reason.ALREADY_REJECTED)
-            change = self.engine.change_to(document)
-            plan = yield from self.engine.plan(change)
+            known = self._known(document, insist=insist)
+            if known is not None:
+                return known
+            plan = yield from self.engine.plan(self.engine.change_to(document))
         except InvalidConfigurationError as exc:
-            faults = tuple(fault.under((), loaded.positions) for fault in exc.faults)
+            faults = tuple(fault.under((), positions) for fault in exc.faults)
+            if all(fault.code in _ORDER for fault in faults):
+                faults = yield from faults_in(self.engine, document, positions)
             return ends.Rejected(reason=Reason.INVALID, faults=faults, error=exc)
         except MidflightError as exc:
             return _failed(exc, Reason.PLUGIN_FAILED, exc.code)
         return (yield from self._carried_out(plan, document, loaded))
 
-    def _was_read(self, token: str | None) -> None:
-        self._token = token
+    def _read(self, *, insist: bool) -> Steps[Outcome | tuple[Document, Loaded]]:
+        """Read the source, unless its token says that there is nothing new."""
+        token = None
+        try:
+            token = yield from self._look()
+            if token is not None and token == self._token and not insist:
+                return Unchanged(reason=Reason.SAME_TOKEN)
+            self._token, self.desired = None, ""
+            found = yield from loaded_from(self.source)
+            self._token = found[1].token or (yield from self._unmoved(token))
+        except InvalidConfigurationError as exc:
+            self._token = yield from self._unmoved(token)
+            self._recovered()
+            faults = yield from every_fault(self.engine, exc)
+            return ends.Rejected(reason=Reason.INVALID, faults=faults, error=exc)
+        except MidflightError as exc:
+            since = self.source_error[1] if self.source_error else self._system.wall()
+            self.source_error = (str(exc), since)
+            return _failed(exc, Reason.SOURCE_UNAVAILABLE, Code.E_SOURCE)
+        self._recovered()
+        return found
+
+    def _look(self) -> Steps[str | None]:
+        if not self.source.has("hash"):
+            return None
+        token: str | None = yield self.source.call("hash")
+        return token
+
+    def _unmoved(self, token: str | None) -> Steps[str | None]:
+        """Return a token if it is still the same: it may be that of another read."""
+        with contextlib.suppress(MidflightError):
+            if token is not None and token == (yield from self._look()):
+                return token
+        return None
+
+    def _known(self, document: Document, *, insist: bool) -> Outcome | None:
+        """Return the outcome for a document that needs no plan."""
+        snapshot = self.engine.snapshot
+        if snapshot.generation and document.digest == snapshot.digest:
+            same = Unchanged(reason=Reason.SAME_DIGEST)
+            return None if snapshot.degraded else same
+        refused = self.rejected.digest if self.rejected else None
+        if document.digest == refused and not insist:
+            return Unchanged(reason=Reason.ALREADY_REJECTED)
+        return None
+
+    def _recovered(self) -> None:
         if self.source_error:
             self.source_error = self.retry_at = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,15 @@ class Bridge:
         self._system.spawn("midflight-asyncio", serve)
         ready.wait()
         return loop
+
+    def is_here(self) -> bool:
+        """Tell whether this thread runs the application's loop: it must not wait."""
+        asyncio: Any = sys.modules.get("asyncio")
+        return self.loop is not None and asyncio._get_running_loop() is self.loop  # noqa: SLF001  # the only test that does not raise
+
+    def forget(self) -> None:
+        """Let go of an own loop whose thread a fork left behind."""
+        self._own = None
 
     def close(self) -> None:
         """Stop the own loop, and with it what modules left running on it."""

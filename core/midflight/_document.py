@@ -97,9 +97,11 @@ class Document:
             rest = {key: value for key, value in raw.items() if key != "modules"}
             sections = freeze(rest, (), faults)
             modules = FrozenDict(_modules(raw.get("modules"), faults))
+        document = cls(modules, sections)
         if faults:
-            raise InvalidConfigurationError([f.under((), positions) for f in faults])
-        return cls(modules, sections)
+            placed = [fault.under((), positions) for fault in faults]
+            raise InvalidConfigurationError(placed, document, positions)
+        return document
 
     @functools.cached_property
     def digest(self) -> str:
@@ -198,7 +200,7 @@ def _module(
         msg, where = "module name is not allowed", (*path, "name") if listed else path
         faults.add(Code.E_NAME, msg, where, found=shown(name), expected=_NAME_RULE)
     rest = dict(freeze(entry, path, faults, depth=1))
-    if rest.pop("name", name) != name:
+    if rest.pop("name", name) != name and not listed:
         msg, where = "`name` is not the key of the entry", (*path, "name")
         faults.add(Code.E_NAME, msg, where, expected=shown(name), hint="remove it")
     rest.pop("type", None)
@@ -206,7 +208,7 @@ def _module(
     if not isinstance(config, FrozenDict | None):
         msg, where = "`config` is not a mapping", (*path, "config")
         faults.add(Code.E_TYPE, msg, where, found=shown(config), expected="a mapping")
-    needs = rest.pop("dependsOn", None) or ()
+    needs = () if (found := rest.pop("dependsOn", None)) is None else found
     if not isinstance(needs, tuple) or not all(isinstance(n, str) for n in needs):
         msg, where = "`dependsOn` is not a list of names", (*path, "dependsOn")
         wanted = "a list of strings"

@@ -104,7 +104,7 @@ class Engine:
     deadline: float
     snapshot: Snapshot = attrs.field(factory=lambda: Snapshot(Document()))
     working: dict[str, Running] = attrs.field(factory=dict)
-    views: list[Live[Any]] = attrs.field(factory=list)
+    views: dict[tuple[str, Any], Live[Any]] = attrs.field(factory=dict)
     changing: threading.Lock = attrs.field(factory=threading.Lock)
     _plugins: Owner = attrs.field(factory=lambda: Owner("plugins"))
 
@@ -144,9 +144,20 @@ class Engine:
     # -- what a document means ---------------------------------------------------
 
     def resolve(
-        self, document: Document, names: Iterable[str], positions: Positions | None
+        self,
+        document: Document,
+        names: Iterable[str],
+        positions: Positions | None,
+        *,
+        ordered: bool = True,
     ) -> Steps[Typed]:
         """Find the types of modules and structure their configuration.
+
+        Args:
+            document: what they stand in.
+            names: which modules.
+            positions: finds places, for errors.
+            ordered: check what the modules depend on, too.
 
         Raises:
             InvalidConfigurationError: with every fault of all of them.
@@ -154,7 +165,7 @@ class Engine:
         faults: list[Fault] = []
         typed: Typed = {}
         try:
-            _ = document.build_order
+            _ = document.build_order if ordered else ()
         except InvalidConfigurationError as exc:
             faults += exc.faults
         for name in names:
@@ -177,7 +188,8 @@ class Engine:
         if entry.type in known:
             return Fault(Code.E_MODULETYPE, str(error), ("type",), hint="reinstall it")
         msg = f"no installed plugin has the module type `{entry.type}`"
-        hint = f"{did_you_mean(entry.type, known)} or install the plugin that has it"
+        near = did_you_mean(entry.type, known)
+        hint = near if near.startswith("did") else "install the plugin that provides it"
         wanted = f"one of {', '.join(known)}" if known else ""
         return Fault(Code.E_MODULETYPE, msg, ("type",), expected=wanted, hint=hint)
 
@@ -200,22 +212,20 @@ class Engine:
             raise InvalidConfigurationError(fault)
         return value
 
-    def views_of(
-        self, document: Document, typed: Typed, positions: Positions | None
-    ) -> Steps[Views]:
-        """Structure what the live views shall show of a document."""
+    def views_of(self, document: Document, positions: Positions | None) -> Steps[Views]:
+        """Structure what the live views shall show of a document.
+
+        Apart from the modules' own values: a module may change what it was given.
+        """
         values: Views = []
         faults: list[Fault] = []
-        for view in self.views:
+        for view in self.views.values():
             old, _ = viewed(self.snapshot.document, view.name)
             new, path = viewed(document, view.name)
-            kind, value = typed.get(view.name, (None, None))
-            if old is new:
-                continue
             try:
-                if kind is None or kind.config is not view.type:
+                if old is not new:
                     value = yield from self.structured(new, view.type)
-                values.append((view, value))
+                    values.append((view, value))
             except InvalidConfigurationError as exc:
                 faults += [fault.under(path, positions) for fault in exc.faults]
         if faults:
@@ -235,7 +245,8 @@ class Engine:
         if diff.keeps_order:
             document.order_as(snapshot.document)
         _ = document.build_order
-        read = frozenset(v.name for v in self.views if v.name not in document.modules)
+        names = {name for name, _ in self.views}
+        read = frozenset(name for name in names if name not in document.modules)
         return Change(diff, _Kinds(snapshot.running), snapshot.degraded, read)
 
     def plan(self, change: Change) -> Steps[Plan]:

@@ -147,9 +147,11 @@ class PluginRegistry:
         if other.distribution == OURS:
             entry.state, entry.reason = "reserved", f"the name is reserved by {OURS}"
             return
-        reason = f"both {other.distribution} and {entry.distribution} claim the name"
-        for each in (other, entry):
-            each.state, each.reason = "conflict", reason
+        key, known = (entry.role, entry.name), (other, *self._refused)
+        rivals = {e.distribution: e for e in known if (e.role, e.name) == key}
+        for each in rivals.values():
+            each.state = "conflict"
+            each.reason = f"{' and '.join(rivals)} claim the name"
 
 
 @attrs.define(eq=False)

@@ -95,7 +95,7 @@ def planned(engine: Engine, document: Document, base: Document | None) -> Steps[
         MidflightError: if the strategy fails.
     """
     if base is not None:
-        engine = attrs.evolve(engine, working={}, views=[])
+        engine = attrs.evolve(engine, working={}, views={})
         typed = yield from engine.resolve(base, base.modules, None)
         running = {}
         for name, (kind, value) in typed.items():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -117,9 +119,23 @@ class Reloader:
                 msg = "a runtime starts once; make another"
                 raise StoppedError(msg)
             self.running = True
+        _rearm_after_fork(weakref.ref(self))
+        self._spawn()
+        return self.request("start")
+
+    def _spawn(self) -> None:
         self._driver.start()
         self._system.spawn("midflight", self._serve)
-        return self.request("start")
+
+    def rearm_in_child(self) -> None:
+        """Go on in a forked child, where no thread but the one that forked lives."""
+        if self.running:
+            self.changed, self._driver = threading.Condition(), Driver(self._system)
+            self._engine.changing = threading.Lock()
+            self._engine.hooks.bridge.forget()
+            self._tickets, self._busy, self._watch = [], False, None
+            self._looked_at = -NEVER
+            self._spawn()
 
     def stop(self) -> None:
         """Stop the modules and the loop, within `shutdown` seconds."""
@@ -145,8 +161,12 @@ class Reloader:
         Called back from inside an attempt, ask and do not wait.
 
         Raises:
+            MidflightError: on the event loop that hooks run on.
             StoppedError: if it is not running.
         """
+        if self._engine.hooks.bridge.is_here():
+            msg = f"`{cause}` would block its event loop; use asyncio.to_thread"
+            raise MidflightError(msg)
         ticket = _Ticket(cause)
         with self.changed:
             if not self.running or self._stopping:
@@ -287,6 +307,17 @@ class Reloader:
         with self.changed:
             self._looked_at = -NEVER
             self.changed.notify_all()
+
+
+def _rearm_after_fork(reloader: weakref.ref[Reloader]) -> None:
+    """Let a reloader go on in forked children, as long as it lives."""
+
+    def rearm() -> None:
+        alive = reloader()
+        if alive is not None:
+            alive.rearm_in_child()
+
+    os.register_at_fork(after_in_child=rearm)
 
 
 def _may_apply_here() -> bool:

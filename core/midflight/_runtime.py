@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from midflight._attempt import Attempts
+from midflight._attempt import Attempts, every_fault, faults_in
 from midflight._bridge import Bridge
 from midflight._document import Document
 from midflight._driver import drive_here, is_applying
@@ -101,7 +101,8 @@ class Runtime:
         """Register our own plugins and those that are allowed; isolate broken ones."""
         known = [entry for entry in self.registry.entries() if entry.role == "plugin"]
         ours = [entry.name for entry in known if entry.distribution == OURS]
-        for plugin in dict.fromkeys((*ours, *plugins)):
+        given = (*ours, *plugins)
+        for plugin in {p if isinstance(p, str) else id(p): p for p in given}.values():
             if not isinstance(plugin, str):
                 self._hooks.register(plugin)
                 continue
@@ -153,7 +154,11 @@ class Runtime:
             SourceUnavailableError: if the source cannot be read.
             MidflightError: if a module does not start; all are stopped again.
         """
-        outcome = self._reloader.start()
+        try:
+            outcome = self._reloader.start()
+        except BaseException:  # such as a keyboard interrupt while it waits
+            self.stop()
+            raise
         if not outcome.ok:
             self.stop()
             raise _as_error(outcome)
@@ -174,7 +179,11 @@ class Runtime:
         import asyncio
 
         self._bridge.loop = asyncio.get_running_loop()
-        await asyncio.to_thread(self.start)
+        try:
+            await asyncio.to_thread(self.start)
+        except asyncio.CancelledError:  # its thread goes on all the same
+            await asyncio.shield(asyncio.to_thread(self.stop))
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -216,18 +225,20 @@ class Runtime:
         Raises:
             InvalidConfigurationError: if what is in force does not fit.
         """
-        engine, view = self._engine, Live[T](name, type_)
+        engine = self._engine
         # A view that is bound while a change is under way must not miss its end.
-        waits = contextlib.nullcontext() if is_applying(engine) else engine.changing
-        with waits:
-            config, path = viewed(self.snapshot.document, name)
-            try:
-                view.current = drive_here(engine.structured(config, type_))
-            except InvalidConfigurationError as exc:
-                faults = [fault.under(path) for fault in exc.faults]
-                raise InvalidConfigurationError(faults) from exc
-            engine.views.append(view)
-        return view
+        inside = is_applying(engine) or self._bridge.is_here()
+        with contextlib.nullcontext() if inside else engine.changing:
+            if (name, type_) not in engine.views:
+                config, path = viewed(self.snapshot.document, name)
+                view = Live[T](name, type_)
+                try:
+                    view.current = drive_here(engine.structured(config, type_))
+                except InvalidConfigurationError as exc:
+                    faults = [fault.under(path) for fault in exc.faults]
+                    raise InvalidConfigurationError(faults) from exc
+                engine.views[name, type_] = view
+            return engine.views[name, type_]
 
     def probe(self, name: str) -> Health:
         """Ask a module how it is.
@@ -321,11 +332,9 @@ class Runtime:
         """
         try:
             document, loaded = self.read()
-            names = document.modules
-            drive_here(self._engine.resolve(document, names, loaded.positions))
         except InvalidConfigurationError as exc:
-            return exc.faults
-        return ()
+            return drive_here(every_fault(self._engine, exc))
+        return drive_here(faults_in(self._engine, document, loaded.positions))
 
     def plan(self, document: Document, base: Document | None = None) -> Plan:
         """Return what would be done to reach a document.
@@ -342,7 +351,9 @@ class Runtime:
 
 
 def _as_error(outcome: Outcome) -> MidflightError:
-    """Return the exception that a failed start raises."""
+    """Return the exception that a failed start raises, with every fault."""
+    if isinstance(outcome.error, InvalidConfigurationError) or outcome.error is None:
+        return InvalidConfigurationError(outcome.faults)
     if isinstance(outcome.error, MidflightError):
         return outcome.error
-    return InvalidConfigurationError(outcome.faults)
+    return PluginError(str(outcome.error))

@@ -75,7 +75,7 @@ class Transaction:
         names = [step.module for step in self._plan.steps if not isinstance(step, Stop)]
         try:
             typed = yield from self._engine.resolve(document, names, self._positions)
-            views = yield from self._engine.views_of(document, typed, self._positions)
+            views = yield from self._engine.views_of(document, self._positions)
             for step in self._plan.steps:
                 self._works.append((yield from self._work(step, typed)))
         except InvalidConfigurationError as exc:
@@ -233,13 +233,21 @@ class Transaction:
         """Reconfigure one module to what it had; False if it does not take it."""
         assert work.before is not None
         try:
-            document = self._old.document
-            prepared = yield from _prepared(work.before, document)
-            yield from _begin(work.before, document, prepared, work.after)
+            yield from self._again(work.before, work.after)
         except MidflightError as exc:
             self._warn(f"{work.before.participant.label} must be made anew: {exc}")
             return False
         return True
+
+    def _again(self, module: Running, previous: Running | None = None) -> Steps[None]:
+        """Give a module its old configuration, structured anew.
+
+        It may have changed the object that it was given the first time.
+        """
+        document, config = self._old.document, module.entry.config
+        module.typed = yield from self._engine.structured(config, module.kind.config)
+        prepared = yield from _prepared(module, document)
+        yield from _begin(module, document, prepared, previous)
 
     def _rebuild(self, lost: set[str]) -> Steps[list[str]]:
         """Make old modules anew, with those that need a lost object."""
@@ -258,8 +266,7 @@ class Transaction:
             try:
                 made = self._engine.made(old.entry, old.kind)
                 module.participant = yield from made
-                prepared = yield from _prepared(module, document)
-                yield from _begin(module, document, prepared)
+                yield from self._again(module)
             except MidflightError as exc:
                 self._warn(f"module `{name}` could not be brought back: {exc}")
                 yield from self._quietly(module, "stop")

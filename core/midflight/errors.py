@@ -7,8 +7,12 @@ import difflib
 import enum
 from collections.abc import Callable, Iterable
 from enum import auto
+from typing import TYPE_CHECKING
 
 import attrs
+
+if TYPE_CHECKING:
+    from midflight._document import Document
 
 Path = tuple[str | int, ...]
 """Keys and positions from the top of a document: `("modules", "web", "config")`."""
@@ -144,12 +148,24 @@ class MidflightError(Exception):
 
 
 class InvalidConfigurationError(MidflightError):
-    """A configuration has faults; content is refused until it changes."""
+    """A configuration has faults; content is refused until it changes.
+
+    Args:
+        faults: everything that is wrong.
+        partial: what is sound, so that its further faults can be found as well.
+        positions: finds the places of `partial`.
+    """
 
     code = Code.E_VALUE
 
-    def __init__(self, faults: Iterable[Fault] | Fault) -> None:
+    def __init__(
+        self,
+        faults: Iterable[Fault] | Fault,
+        partial: Document | None = None,
+        positions: Positions | None = None,
+    ) -> None:
         self.faults = (faults,) if isinstance(faults, Fault) else tuple(faults)
+        self.partial, self.positions = partial, positions
         super().__init__("; ".join(map(str, self.faults)))
         if self.faults:
             self.code = self.faults[0].code
@@ -187,7 +203,7 @@ class StepTimeoutError(MidflightError):
 
     def __init__(self, label: str, hook: str, seconds: float) -> None:
         self.label, self.hook, self.seconds = label, hook, seconds
-        super().__init__(f"{label}: `{hook}` did not return within {seconds:g} s")
+        super().__init__(f"{label}: `{hook}` did not return within {seconds:.3g} s")
 
 
 class PlanError(MidflightError):

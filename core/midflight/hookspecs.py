@@ -45,11 +45,14 @@ class Loaded:
         document: a `Document`, or the parsed mapping, which the core wraps and freezes.
         version: the source's own mark of a stored document; `None` for a plain file.
         positions: finds the place of a key path, for errors; called only for those.
+        token: what `hash` would have returned for just this read. Without it the core
+            asks `hash` once more, and keeps the token only if it has not moved.
     """
 
     document: Document | Mapping[str, Any]
     version: str | int | None = None
     positions: Positions | None = None
+    token: str | None = None
 
 
 @attrs.frozen

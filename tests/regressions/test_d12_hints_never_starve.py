@@ -12,6 +12,7 @@ LIMIT = 0.200  # s within which a burst is acted on
 
 
 def document(value):
+    """Return what the source holds."""
     return {"modules": [{"name": "m", "type": "fake", "config": {"v": value}}]}
 
 
@@ -26,6 +27,7 @@ def restarting_debounce(hints, quiet=0.010):
 
 
 def assert_acts(acted_at):
+    """It is acted on, and in time."""
     assert acted_at is not None, "it starves"
     assert acted_at <= LIMIT + PAUSE
 

@@ -61,8 +61,12 @@ class Tree:
             raise SourceUnavailableError(msg) from file.error
         unit = self._unit(self.path, file, None)
         merged = self._merge(unit) if unit is not None else Merged()
+        document = self._document(unit, merged)
         if self.faults:
-            raise InvalidConfigurationError(self.faults)
+            raise InvalidConfigurationError(self.faults, document, self.place)
+        return document
+
+    def _document(self, unit: Unit | None, merged: Merged) -> Document:
         if unit is not None and unit.document is not None and len(self.units) == 1:
             return unit.document
         frozen = Document.from_mapping(merged.sections)

@@ -94,7 +94,8 @@ class FileSource:
         finally:
             self._keep(tree)
             self._rearm()
-        return Loaded(document, positions=tree.place)
+        read_now = token(tree.files.values())
+        return Loaded(document, positions=tree.place, token=read_now)
 
     @hookimpl
     def watch(self, notify: Callable[[], None]) -> AbstractContextManager[object]:

@@ -213,6 +213,7 @@ def fill(unit: Unit, raw: Mapping[str, Any]) -> None:
         unit.document = Document.from_mapping(rest, unit.place)
     except InvalidConfigurationError as exc:
         unit.faults.extend(_placed(unit, rest, fault) for fault in exc.faults)
+        unit.document = exc.partial
 
 
 def _toplevel(unit: Unit, raw: Any) -> Fault:

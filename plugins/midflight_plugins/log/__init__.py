@@ -29,7 +29,8 @@ class OutcomeLog:
         else:
             level = logging.ERROR
             faults = "".join(f"\n  {fault}" for fault in outcome.faults)
-            text = f"{outcome.name}, {outcome.reason}; the running configuration stays"
+            stays = "; the running configuration stays" if outcome.generation else ""
+            text = f"{outcome.name}, {outcome.reason}{stays}"
             text += f":{faults}" if faults else ""
         if text and (isinstance(outcome, Applied) or text != self._said):
             self._said = text

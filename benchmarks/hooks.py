@@ -1,0 +1,214 @@
+"""What a call of a participant costs, and what one changed module costs the core.
+
+The source hands over documents that share every part but one, so nothing is parsed:
+what is measured is hash, load, digest, diff, plan, commit and the exchange.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import gc
+import pstats
+import threading
+import time
+import timeit
+
+import attrs
+import common
+
+from midflight import Document, Loaded, Runtime, hookimpl
+
+PAUSE = 0.012  # s, longer than the quiet time after which a hint counts as a lone one
+SHOWN = 12
+
+
+class Shared:
+    """A source of documents that share all that did not change."""
+
+    name = "shared"
+
+    def __init__(self, count):
+        entries = [
+            {
+                "name": f"module-{at}",
+                "type": "limiter",
+                "config": {
+                    "rate": 10,
+                    "burst": at,
+                    "host": f"node-{at}.example.org",
+                    "port": 8080,
+                    "ratio": 0.75,
+                    "enabled": True,
+                    "mode": "fast",
+                },
+            }
+            for at in range(count)
+        ]
+        whole = {"modules": entries, "application": {"name": "shop"}}
+        self.module = f"module-{count // 2}"
+        self._document = Document.from_mapping(whole)
+        self._token = 0
+
+    def edit(self):
+        """Change one value of the module in the middle."""
+        self._token += 1
+        modules = dict(self._document.modules)
+        old = modules[self.module]
+        config = {**old.config, "rate": 10 + self._token}
+        entry = {"name": old.name, "type": old.type, "config": config}
+        part = Document.from_mapping({"modules": [entry]}).modules[self.module]
+        modules[self.module] = part
+        self._document = attrs.evolve(self._document, modules=modules)
+
+    @hookimpl
+    def hash(self):
+        return str(self._token)
+
+    @hookimpl
+    def load(self):
+        return Loaded(self._document)
+
+
+class Limiter:
+    at = 0.0
+
+    def __init__(self, name):
+        self.name = name
+
+    @hookimpl
+    def start(self, config):
+        pass
+
+    @hookimpl
+    def reconfigure(self, config):
+        self.at = time.perf_counter()
+
+    @hookimpl
+    def probe(self):
+        return None
+
+
+class Wrapper:
+    """Wraps every `probe`, as a plugin for metrics would."""
+
+    @hookimpl(wrapper=True)
+    def probe(self):
+        return (yield)
+
+
+def on_a_thread(function):
+    """Run a function on a thread that may apply changes itself, as a watcher's does."""
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
+
+
+def passes(count: int, number: int) -> tuple[dict, list[dict]]:
+    """Return a row on passes with one changed module of `count`, and their profile."""
+    source = Shared(count)
+    gc.collect()
+    to_module, whole, idle = [], [], []
+    profile = cProfile.Profile()
+    with Runtime(source, modules={"limiter": Limiter}) as runtime:
+        module = runtime.module(source.module)
+
+        def edit():
+            source.edit()
+            time.sleep(PAUSE)
+
+        def measure():
+            for _ in range(number):
+                edit()
+                began = time.perf_counter()
+                runtime.hint()
+                ended = time.perf_counter()
+                assert module.at > began
+                to_module.append((module.at - began) * 1e3)
+                whole.append((ended - began) * 1e3)
+                time.sleep(PAUSE)
+                began = time.perf_counter()
+                runtime.hint()
+                idle.append((time.perf_counter() - began) * 1e3)
+
+        def watched():
+            for _ in range(number):
+                edit()
+                profile.enable()
+                runtime.hint()
+                profile.disable()
+
+        on_a_thread(measure)
+        on_a_thread(watched)
+    reached, made = common.summary(to_module), common.summary(whole)
+    row = {
+        "modules": count,
+        "hint to module, min": reached["min"],
+        "p50": reached["p50"],
+        "p99": reached["p99"],
+        "whole pass, p50": made["p50"],
+        "nothing changed, p50": common.summary(idle)["p50"],
+    }
+    return row, hottest(count, profile, number)
+
+
+def hottest(count: int, profile: cProfile.Profile, number: int) -> list[dict]:
+    """Return the functions that took most of the time themselves."""
+    found = pstats.Stats(profile).stats
+    total = sum(own for _, _, own, _, _ in found.values())
+    ordered = sorted(found.items(), key=lambda item: -item[1][2])[:SHOWN]
+    return [
+        {
+            "modules": count,
+            "function": f"{file.rpartition('/')[2]}:{line} {name}",
+            "calls a pass": round(calls / number),
+            "own, us": own / number * 1e6,
+            "with callees, us": callees / number * 1e6,
+            "share, %": 100 * own / total,
+        }
+        for (file, line, name), (_, calls, own, callees, _) in ordered
+    ]
+
+
+def calls(number: int) -> list[dict]:
+    """Return rows on one call of one participant, in microseconds."""
+    rows = []
+    limiter = Limiter("alone")
+    ways = {
+        "the method itself": (limiter.probe, []),
+        "a participant": (None, []),
+        "a participant, one wrapper": (None, [Wrapper()]),
+        "a participant, three wrappers": (None, [Wrapper(), Wrapper(), Wrapper()]),
+    }
+    for what, (call, plugins) in ways.items():
+        with Runtime(
+            Shared(1), modules={"limiter": Limiter}, plugins=plugins
+        ) as runtime:
+            participant = runtime.snapshot.running["module-0"].participant
+
+            def invoke(participant=participant, runtime=runtime):
+                participant.invoke("probe", runtime=runtime)
+
+            timer = timeit.Timer(call or invoke)
+            samples = [each / number * 1e6 for each in timer.repeat(7, number)]
+        rows.append({"one call, us": what} | common.summary(samples))
+    return rows
+
+
+def main() -> None:
+    """Measure calls, then passes."""
+    sizes = {"nargs": "+", "type": int, "default": [10, 100, 1000, 10000]}
+    options = common.arguments("What hooks and the core cost.", sizes=sizes)
+    rows, hot = [], []
+    for count in options.sizes:
+        number = 20 if options.quick or count > 1000 else 100
+        row, profile = passes(count, number)
+        rows.append(row)
+        hot += profile
+    number = 2_000 if options.quick else 20_000
+    common.report("Calls of a participant", calls(number), options.json)
+    common.report("One changed module, nothing parsed, ms", rows, options.json)
+    common.report("Where that goes (under a profiler)", hot, options.json)
+
+
+if __name__ == "__main__":
+    main()

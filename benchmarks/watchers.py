@@ -1,0 +1,169 @@
+"""Ways to learn of an edit: from the bare system call to Midflight.
+
+Each takes a path and an `arrived(rate)` callback; `rate` is the value it found in the
+middle module, or `None` if it only learned that something happened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import struct
+import threading
+
+_CLOSE_WRITE, _MOVED_TO = 0x8, 0x80
+_HEAD = struct.Struct("iIII")
+
+
+def _names(events):
+    """Yield the names in a buffer of inotify events."""
+    at = 0
+    while at < len(events):
+        *_, size = _HEAD.unpack_from(events, at)
+        at += _HEAD.size
+        yield events[at : at + size].rstrip(b"\0")
+        at += size
+
+
+@contextlib.contextmanager
+def inotify(path, row, arrived):
+    """Block in `read` on an inotify descriptor: nothing in Python can be earlier."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    handle = libc.inotify_init1(os.O_CLOEXEC)
+    folder = os.fsencode(path.parent)
+    libc.inotify_add_watch(handle, folder, _CLOSE_WRITE | _MOVED_TO)
+    name = os.fsencode(path.name)
+    stopped = False
+
+    def look():
+        while not stopped:
+            if name in _names(os.read(handle, 4096)):
+                arrived(None)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped = True
+        path.with_suffix(".stop").write_text("", "utf-8")
+        thread.join()
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def observer(path, row, arrived):
+    """Use watchdog as it is documented."""
+    from watchdog.events import FileClosedEvent, FileMovedEvent, FileSystemEventHandler
+    from watchdog.observers import Observer
+
+    class Handler(FileSystemEventHandler):
+        def on_any_event(self, event):
+            ends = (event.src_path, event.dest_path)
+            kinds = FileClosedEvent | FileMovedEvent
+            if isinstance(event, kinds) and str(path) in ends:
+                arrived(None)
+
+    watching = Observer()
+    watching.schedule(Handler(), str(path.parent))
+    watching.start()
+    try:
+        yield
+    finally:
+        watching.stop()
+        watching.join()
+
+
+def watchfiles(**options):
+    """Use watchfiles with these options."""
+
+    @contextlib.contextmanager
+    def watch(path, row, arrived):
+        import watchfiles
+
+        stop, ready = threading.Event(), threading.Event()
+
+        def look():
+            options.setdefault("rust_timeout", 50)
+            for changes in watchfiles.watch(
+                path.parent, stop_event=stop, yield_on_timeout=True, **options
+            ):
+                ready.set()
+                if any(name == str(path) for _, name in changes):
+                    arrived(None)
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        ready.wait()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    return watch
+
+
+@contextlib.contextmanager
+def by_hand(path, row, arrived):
+    """Do what one writes first: watchdog, a full parse, and a look at the value."""
+    from ruamel.yaml import YAML
+
+    def read(_rate):
+        raw = YAML(typ="safe", pure=True).load(path)
+        arrived(raw["modules"][row]["config"]["rate"])
+
+    with observer(path, row, read):
+        yield
+
+
+def dynamic_config(debounce):
+    """Use dynamic-config-py: a parser in Rust, a value and a callback, no modules."""
+
+    @contextlib.contextmanager
+    def watch(path, row, arrived):
+        import dynamic_config
+
+        config = dynamic_config.DynamicConfig(dynamic_config.Values, key="")
+        config.whole_document().file(str(path)).init()
+        found = [None]
+
+        def changed(_old, new):
+            rate = new["modules"][row]["config"]["rate"]
+            if rate != found[0]:
+                found[0] = rate
+                arrived(rate)
+
+        guard = config.on_reload(changed)
+        options = {} if debounce is None else {"debounce": debounce}
+        watching = config.watch(**options)
+        try:
+            yield
+        finally:
+            watching.stop()
+            del guard
+
+    return watch
+
+
+@contextlib.contextmanager
+def midflight(path, row, arrived):
+    """Run every module; learn of the edit in `reconfigure` of the one it touches."""
+    from midflight import Runtime, hookimpl
+
+    class Limiter:
+        def __init__(self, name):
+            self.name = name
+
+        @hookimpl
+        def start(self, config):
+            pass
+
+        @hookimpl
+        def reconfigure(self, config):
+            arrived(config["rate"])
+
+    with Runtime(f"file:{path}", watch=True, modules={"limiter": Limiter}) as runtime:
+        assert runtime.status()["sources"][0]["mode"] == "watch"
+        yield

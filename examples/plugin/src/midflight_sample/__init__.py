@@ -1,0 +1,1 @@
+"""A sample of a distribution that extends Midflight."""

@@ -1,0 +1,63 @@
+"""A source: a folder with one JSON file for each module, as in `conf.d`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from midflight import Fault, Place, hookimpl
+from midflight.errors import Code, InvalidConfigurationError
+
+
+class FolderSource:
+    """Reads `<folder>/<name>.json` as the module called `<name>`.
+
+    It has no `watch`: the runtime's sweep finds changes.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+        self.name = f"folder:{path}"
+
+    @classmethod
+    def from_uri(cls, rest: str) -> FolderSource:
+        """Make the source from what follows `folder:`."""
+        return cls(rest)
+
+    @hookimpl
+    def hash(self) -> str:
+        """Return a token for the names and the bytes of all files."""
+        token = hashlib.sha256()
+        for name, data in self._read():
+            token.update(f"{name} {len(data)} ".encode() + data)
+        return token.hexdigest()
+
+    @hookimpl
+    def load(self) -> dict[str, Any]:
+        """Read every file once; report every file that is wrong, not the first."""
+        modules: dict[str, Any] = {}
+        faults: list[Fault] = []
+        for name, data in self._read():
+            try:
+                modules[name] = json.loads(data)
+            except ValueError as exc:
+                file = str(self.path / f"{name}.json")
+                place = Place(
+                    file, getattr(exc, "lineno", None), getattr(exc, "colno", None)
+                )
+                faults.append(Fault(Code.E_SYNTAX, str(exc), ("modules", name), place))
+        if faults:
+            raise InvalidConfigurationError(faults)
+        return {"modules": modules}
+
+    def _read(self) -> list[tuple[str, bytes]]:
+        if not self.path.is_dir():
+            msg = f"{self.path} is not a folder"
+            raise NotADirectoryError(msg)
+        files = sorted(self.path.glob("*.json"))
+        return [(file.stem, file.read_bytes()) for file in files]

@@ -1,0 +1,363 @@
+from __future__ import annotations
+
+import copy
+import datetime
+import json
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from midflight import Diff, Document, Fault, Place
+from midflight.errors import Code, InvalidConfigurationError, dotted, shown
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**64 - 1),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8),
+    st.dates(),
+    st.datetimes(),
+)
+KEYS = st.text("abcdef-_.", min_size=1, max_size=4)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+NAMES = st.sampled_from(["a", "b", "c", "d"])
+ENTRIES = st.fixed_dictionaries(
+    {"type": st.sampled_from(["x", "y"]), "config": st.dictionaries(KEYS, VALUES)}
+)
+DOCUMENTS = st.builds(
+    lambda modules, rest: Document.from_mapping({"modules": modules, **rest}),
+    st.dictionaries(NAMES, ENTRIES),
+    st.dictionaries(st.sampled_from(["s", "t", "u"]), VALUES),
+)
+
+
+def faults_of(raw):
+    """Return what is wrong with a mapping, as code and dotted path."""
+    with pytest.raises(InvalidConfigurationError) as caught:
+        _ = Document.from_mapping(raw).build_order
+    return [(str(fault.code), dotted(fault.path)) for fault in caught.value.faults]
+
+
+# -- values and digests --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (1, 1.0),
+        (1, True),
+        (0, False),
+        (1, "1"),
+        (None, ""),
+        (None, "null"),
+        ([], {}),
+        ([1, 2], [2, 1]),
+        (datetime.date(2026, 1, 2), "2026-01-02"),
+        (datetime.time(1, 2), "01:02:00"),
+        (0.0, -0.0),
+    ],
+)
+def test_values_of_another_type_are_another_document(one, other):
+    """A digest is of typed values: what Python calls equal may differ."""
+    first, second = (Document.from_mapping({"x": value}) for value in (one, other))
+
+    assert first.digest != second.digest
+    assert first != second
+    assert Diff.between(first, second).sections == ("x",)
+
+
+def test_the_order_of_keys_does_not_count():
+    """Two files with the same keys in another order are one document."""
+    one = {"modules": {"a": {"type": "x", "config": {"p": 1, "q": 2}}}, "s": 1, "t": 2}
+    other = {
+        "t": 2,
+        "s": 1,
+        "modules": {"a": {"config": {"q": 2, "p": 1}, "type": "x"}},
+    }
+
+    assert Document.from_mapping(one) == Document.from_mapping(other)
+    assert hash(Document.from_mapping(one)) == hash(Document.from_mapping(other))
+
+
+@given(DOCUMENTS)
+def test_a_document_survives_a_round_trip(document):
+    """What is written out and read again has the same digest."""
+    assert Document.from_mapping(document.as_mapping()).digest == document.digest
+
+
+@given(DOCUMENTS)
+def test_a_document_survives_pickle_and_copy(document):
+    """Copies are equal, and as frozen as what they were made of."""
+    for other in (pickle.loads(pickle.dumps(document)), copy.deepcopy(document)):
+        assert other == document
+        with pytest.raises(TypeError, match="immutable"):
+            other.sections["new"] = 1
+
+
+def test_frozen_values_are_plain_for_json():
+    """Frozen mappings and lists are written like any others."""
+    document = Document.from_mapping({"s": {"a": [1, {"b": None}]}})
+
+    assert json.dumps(document.sections["s"]) == '{"a": [1, {"b": null}]}'
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda d: d.update(a=2),
+        lambda d: d.pop("a"),
+        lambda d: d.popitem(),
+        lambda d: d.clear(),
+        lambda d: d.setdefault("b", 1),
+        lambda d: d.__setitem__("a", 2),
+        lambda d: d.__delitem__("a"),
+        lambda d: d.__ior__({"b": 1}),
+    ],
+)
+def test_a_frozen_mapping_refuses_every_edit(edit):
+    """There is no way to write into a document by the usual means."""
+    mapping = Document.from_mapping({"s": {"a": 1}}).sections["s"]
+
+    with pytest.raises(TypeError, match="immutable"):
+        edit(mapping)
+
+    assert mapping == {"a": 1}
+    assert dict(mapping) | {"b": 1} == {"a": 1, "b": 1}
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        (float("nan"), "E_NONFINITE"),
+        (float("-inf"), "E_NONFINITE"),
+        (2**64, "E_RANGE"),
+        (-(2**63) - 1, "E_RANGE"),
+        ("a\0b", "E_CHAR"),
+        ("\udc80", "E_CHAR"),
+        ({1: 2}, "E_KEYTYPE"),
+        ({"a\x07": 2}, "E_CHAR"),
+        ({"a\ud800": 2}, "E_CHAR"),
+        (b"bytes", "E_TYPE"),
+        ({1, 2}, "E_TYPE"),
+        (object(), "E_TYPE"),
+    ],
+)
+def test_what_a_document_cannot_hold_is_refused(value, code):
+    """Each thing that has no typed canonical form has a fault of its own."""
+    assert faults_of({"s": {"deep": [value]}}) == [(code, "s.deep[0]")]
+
+
+def test_what_is_nested_too_deep_is_refused():
+    """Sixty-four levels are enough; a ring ends there too."""
+    ring: dict[str, object] = {}
+    deep: dict[str, object] = {}
+    for _ in range(70):
+        deep = {"a": deep}
+    ring["a"] = ring
+
+    assert faults_of({"s": deep})[0][0] == "E_DEPTH"
+    assert faults_of({"s": ring})[0][0] == "E_DEPTH"
+
+
+# -- modules -------------------------------------------------------------------------
+
+
+def test_list_and_mapping_form_are_one_document():
+    """Modules may stand in a list with names, or under their names."""
+    as_list = [{"name": "a", "type": "x", "config": {"v": 1}, "dependsOn": []}]
+    as_map = {"a": {"type": "x", "config": {"v": 1}}}
+
+    one, other = (Document.from_mapping({"modules": m}) for m in (as_list, as_map))
+
+    assert one == other
+
+
+def test_every_fault_is_found_at_once():
+    """One look tells all that is wrong, each with its path."""
+    modules = [
+        {"type": "x"},
+        {"name": "a"},
+        {"name": "b c", "type": "x"},
+        {"name": "d", "type": "x", "config": [1]},
+        {"name": "e", "type": "x", "dependsOn": "f"},
+        "text",
+        {"name": "g", "type": "x", "config": {"n": float("inf")}},
+        {"name": "h", "type": "x"},
+        {"name": "h", "type": "x"},
+        {"name": 5, "type": "x"},
+        {"name": "i", "type": "x", "dependsOn": 0},
+    ]
+
+    assert faults_of({"modules": modules, "s": {2: 3}}) == [
+        ("E_KEYTYPE", "s"),
+        ("E_REQUIRED", "modules[0]"),
+        ("E_REQUIRED", "modules[1]"),
+        ("E_NAME", "modules[2].name"),
+        ("E_TYPE", "modules[3].config"),
+        ("E_TYPE", "modules[4].dependsOn"),
+        ("E_TYPE", "modules[5]"),
+        ("E_NONFINITE", "modules[6].config.n"),
+        ("E_DUPMODULE", "modules[8]"),
+        ("E_TYPE", "modules[9].name"),
+        ("E_TYPE", "modules[10].dependsOn"),
+    ]
+
+
+def test_a_key_of_the_mapping_form_is_a_string():
+    """A number as a module's key is a fault of the key, not of the entry."""
+    assert faults_of({"modules": {5: {"type": "x"}}})[0][0] == "E_KEYTYPE"
+
+
+def test_mapping_form_round_trip():
+    """A `name` inside a named entry cannot rename the module."""
+    raw = {"modules": {"web": {"name": "other", "type": "x"}}}
+
+    try:
+        document = Document.from_mapping(raw)
+    except InvalidConfigurationError:
+        return
+
+    assert set(document.modules) == {"web"}
+    assert Document.from_mapping(document.as_mapping()) == document
+
+
+@pytest.mark.parametrize("raw", [None, 7, "text", [1], object()])
+def test_the_top_level_is_a_mapping(raw):
+    """Anything else is one fault of the whole document."""
+    assert faults_of(raw) == [("E_TOPLEVEL", "")]
+
+
+def test_extra_keys_of_a_module_are_kept():
+    """What Midflight does not know is kept, written out, and part of the digest."""
+    entry: dict[str, Any] = {"name": "a", "type": "x", "owner": {"team": "t"}}
+    raw = {"modules": [entry]}
+    document = Document.from_mapping(raw)
+    other = copy.deepcopy(raw)
+    other["modules"][0]["owner"]["team"] = "u"
+
+    diff = Diff.between(document, Document.from_mapping(other))
+
+    assert document.modules["a"].extra == {"owner": {"team": "t"}}
+    assert document.as_mapping()["modules"][0]["owner"] == {"team": "t"}
+    assert diff.modified == ("a",)
+    assert diff.paths("a") == ("modules.a.owner.team",)
+
+
+def test_the_build_order_follows_dependencies():
+    """Each module comes after what it needs, whatever its place."""
+    needs = {"d": ["b", "c"], "c": ["a"], "b": ["a"], "a": []}
+    modules = {n: {"type": "x", "dependsOn": on} for n, on in needs.items()}
+
+    order = Document.from_mapping({"modules": modules}).build_order
+
+    for at, name in enumerate(order):
+        assert set(needs[name]) <= set(order[:at])
+
+
+def test_dependencies_that_cannot_be_met_are_faults():
+    """What is missing and what goes in a ring is told with its place."""
+    missing = {"a": {"type": "x", "dependsOn": ["z", "y"]}}
+    ring = {
+        "a": {"type": "x", "dependsOn": ["b"]},
+        "b": {"type": "x", "dependsOn": ["a"]},
+    }
+    itself = {"a": {"type": "x", "dependsOn": ["a"]}}
+
+    assert faults_of({"modules": missing}) == [
+        ("E_DEP", "modules.a.dependsOn[0]"),
+        ("E_DEP", "modules.a.dependsOn[1]"),
+    ]
+    assert [code for code, _ in faults_of({"modules": ring})] == ["E_CYCLE"]
+    assert [code for code, _ in faults_of({"modules": itself})] == ["E_CYCLE"]
+
+
+def test_faults_have_the_places_that_the_source_knows():
+    """A fault is shown with file, line and column."""
+    with pytest.raises(InvalidConfigurationError) as caught:
+        Document.from_mapping(
+            {"modules": [{"name": "a"}]}, lambda path: Place("app.yaml", len(path), 7)
+        )
+
+    assert str(caught.value).startswith("app.yaml:2:7: E_REQUIRED")
+
+
+# -- differences ---------------------------------------------------------------------
+
+
+@given(DOCUMENTS, DOCUMENTS)
+def test_a_diff_names_exactly_what_differs(old, new):
+    """Every module and section is added, removed, changed or alike, and none twice."""
+    diff = Diff.between(old, new)
+
+    changed = {
+        n for n in old.modules.keys() & new.modules if old.modules[n] != new.modules[n]
+    }
+    assert set(diff.added) == new.modules.keys() - old.modules.keys()
+    assert set(diff.removed) == old.modules.keys() - new.modules.keys()
+    assert set(diff.modified) == changed
+    assert set(diff.unchanged) == new.modules.keys() - changed - set(diff.added)
+    assert bool(diff) == (old != new)
+    assert bool(diff) == bool(list(diff.key_changes()))
+
+
+@given(DOCUMENTS, DOCUMENTS)
+def test_a_diff_has_a_way_back(old, new):
+    """Inverted, a diff is that of the way back; twice, it is itself."""
+    diff = Diff.between(old, new)
+
+    back = diff.inverted()
+    assert (set(back.added), set(back.removed)) == (set(diff.removed), set(diff.added))
+    assert set(back.modified) == set(diff.modified)
+    assert back.sections == diff.sections
+    assert back.inverted() == diff
+
+
+@given(DOCUMENTS)
+def test_a_document_does_not_differ_from_its_copy(document):
+    """Equal content is no change, even in other objects."""
+    copied = Document.from_mapping(document.as_mapping())
+
+    assert not Diff.between(document, copied)
+    assert not Diff.between(document, document)
+
+
+# -- how faults read -----------------------------------------------------------------
+
+
+def test_a_fault_reads_in_one_line():
+    """Place, code, message, path, found, expected and hint, in that order."""
+    fault = Fault(
+        Code.E_TYPE,
+        "value is no number",
+        ("modules", "a", "config", "hosts", 0),
+        Place("app.yaml", 3, 5),
+        found="'x'",
+        expected="a number",
+        hint="remove the quotes",
+    )
+
+    assert str(fault) == (
+        "app.yaml:3:5: E_TYPE: value is no number at `modules.a.config.hosts[0]`, "
+        "found 'x', expected a number (remove the quotes)"
+    )
+
+
+def test_a_value_that_cannot_be_shown_does_not_hide_the_fault():
+    """A foreign `__repr__` may raise or be endless."""
+
+    class Rude:
+        def __repr__(self):
+            raise ValueError
+
+    assert "Rude" in shown(Rude())
+    assert len(shown("x" * 1000)) <= 40
