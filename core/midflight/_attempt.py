@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import threading
 from collections.abc import Mapping
 
 import attrs
@@ -65,7 +66,7 @@ def transformed(engine: Engine, document: Document) -> Steps[Document]:
     if hook.get_hookimpls():
         arguments = {"document": document, "runtime": engine.runtime}
         call = functools.partial(hook.call_extra, [_identity], arguments)
-        document = yield engine.foreign("transform", call)
+        document = yield engine.foreign("plugins", "transform", call)
     if not isinstance(document, Document):
         msg = f"a `transform` returned {type(document).__name__}, not a Document"
         raise PluginError(msg)
@@ -130,12 +131,11 @@ class Attempts:
     _tries: int = 0
     _failed_at: float = 0.0
     _observers: dict[str, Owner] = attrs.field(factory=dict)
+    reading: threading.Lock = attrs.field(factory=threading.Lock)
 
     def make(self, cause: str) -> Steps[Outcome]:
         """Make one attempt, keep what it means, and tell the observers."""
         begun, before = self._system.monotonic(), self._kept()
-        if cause == "retry":
-            self.retry_at = None
         try:
             outcome = yield from self._attempt(cause)
         except Exception as exc:  # noqa: BLE001  # reported as an outcome
@@ -156,7 +156,8 @@ class Attempts:
 
     def _attempt(self, cause: str) -> Steps[Outcome]:
         insist = cause not in {"hint", "sweep"}
-        found = yield from self._read(insist=insist)
+        with self.reading:
+            found = yield from self._read(insist=insist)
         if isinstance(found, Outcome):
             return found
         loaded, positions = found[1], found[1].positions
@@ -223,8 +224,11 @@ class Attempts:
         return None
 
     def _recovered(self) -> None:
+        """Note that the source is back; what it interrupted is tried again now."""
         if self.source_error:
-            self.source_error = self.retry_at = None
+            again = self.rejected is not None and self.rejected.transient
+            self.retry_at = self._system.monotonic() if again else None
+            self.source_error = None
 
     def _carried_out(
         self, plan: Plan, document: Document, loaded: Loaded
@@ -257,9 +261,11 @@ class Attempts:
         if outcome.ok:
             self.rejected = self.held = self.retry_at = None
             self.approved = ""
-        elif not isinstance(outcome, Unchanged | ends.Held):
+        elif isinstance(outcome, ends.Held):
+            self.rejected = self.retry_at = None
+        elif not isinstance(outcome, Unchanged):
             if outcome.reason is not Reason.SOURCE_UNAVAILABLE:
-                self.rejected = outcome
+                self.rejected, self.held = outcome, None
             self._retry_later(outcome)
 
     def _retry_later(self, outcome: Outcome) -> None:
@@ -267,8 +273,10 @@ class Attempts:
         now = self._system.monotonic()
         if now - self._failed_at > _HEALTHY_FOR + self._backoff:
             self._tries = 0
-        self._failed_at, self.retry_at = now, None
-        if outcome.transient:
+        self._failed_at = now
+        if not outcome.transient:
+            self.retry_at = None
+        elif self.retry_at is None or self.retry_at <= now:
             longest = min(self._backoff, 2.0**self._tries)
             self._tries = min(self._tries + 1, 10)
             self.retry_at = now + longest * self._system.random()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from midflight._system import System
-from midflight.errors import StepTimeoutError
+from midflight.errors import StepTimeoutError, StoppedError
 
 if TYPE_CHECKING:
     import asyncio
@@ -27,6 +27,8 @@ class Bridge:
         self.loop = loop
         self._system = system
         self._own: asyncio.AbstractEventLoop | None = None
+        self._making = threading.Lock()
+        self._closed = False
 
     def adapt(
         self, method: Callable[..., Any], label: str, hook: str, limit: float
@@ -37,13 +39,18 @@ class Bridge:
         def wait_for(*args: Any, **kwargs: Any) -> Any:
             import asyncio
 
-            coroutine = _contained(method(*args, **kwargs))
-            loop = self.loop or self._own or self._start()
+            with self._making:
+                loop = self.loop or self._own or self._start()
+            ended = threading.Event()
+            coroutine = _contained(method(*args, **kwargs), ended)
             future = asyncio.run_coroutine_threadsafe(coroutine, loop)
             try:
                 value, error = future.result(limit)
             except TimeoutError:
                 future.cancel()
+                # It may have an effect until it has ended. If it does not end, the
+                # monitor abandons this thread, as one that hangs by itself.
+                ended.wait()
                 raise StepTimeoutError(label, hook, limit) from None
             if error is not None:
                 raise error
@@ -54,6 +61,9 @@ class Bridge:
     def _start(self) -> asyncio.AbstractEventLoop:
         import asyncio
 
+        if self._closed:
+            msg = "the runtime has stopped; a coroutine has no event loop any more"
+            raise StoppedError(msg)
         loop = self._own = asyncio.new_event_loop()
         ready = threading.Event()
 
@@ -79,20 +89,23 @@ class Bridge:
 
     def forget(self) -> None:
         """Let go of an own loop whose thread a fork left behind."""
-        self._own = None
+        self._own, self._making = None, threading.Lock()
 
     def close(self) -> None:
         """Stop the own loop, and with it what modules left running on it."""
+        self._closed = True
         if self._own is not None:
             self._own.call_soon_threadsafe(self._own.stop)
             self._own = None
 
 
 async def _contained(
-    coroutine: Coroutine[Any, Any, Any],
+    coroutine: Coroutine[Any, Any, Any], ended: threading.Event
 ) -> tuple[Any, BaseException | None]:
     """Keep `SystemExit` and its like from ending the event loop they run on."""
     try:
         return await coroutine, None
     except BaseException as exc:  # noqa: BLE001  # handed on to the thread that waits
         return None, exc
+    finally:
+        ended.set()

@@ -92,11 +92,12 @@ class Document:
         faults, modules, sections = Faults(), FrozenDict(), FrozenDict()
         if not isinstance(raw, Mapping):
             msg, wanted = "the top level is not a mapping", "`modules:` and sections"
-            faults.add(Code.E_TOPLEVEL, msg, found=shown(raw), expected=wanted)
+            found = type(raw).__name__
+            faults.add(Code.E_TOPLEVEL, msg, found=found, expected=wanted)
         else:
             rest = {key: value for key, value in raw.items() if key != "modules"}
             sections = freeze(rest, (), faults)
-            modules = FrozenDict(_modules(raw.get("modules"), faults))
+            modules = FrozenDict(_modules(raw.get("modules", ()), faults))
         document = cls(modules, sections)
         if faults:
             placed = [fault.under((), positions) for fault in faults]
@@ -165,7 +166,10 @@ def _modules(raw: Any, faults: Faults) -> dict[str, ModuleConfig]:
         freeze(dict.fromkeys(raw), ("modules",), faults)
     elif isinstance(raw, list | tuple):
         entries = enumerate(raw)
-    elif raw is not None:
+    elif raw is None:
+        msg, hint = "`modules` is null", "write `modules: []` if there are none"
+        faults.add(Code.E_NULL, msg, ("modules",), expected="a list", hint=hint)
+    else:
         msg, wanted = "`modules` is not a list", "a list, or a mapping by name"
         faults.add(Code.E_TYPE, msg, ("modules",), found=shown(raw), expected=wanted)
     modules: dict[str, ModuleConfig] = {}

@@ -29,6 +29,7 @@ class Owner:
 
     label: str
     stuck: bool = False
+    owed: Callable[[], Any] | None = None  # a `stop` that had to wait for that
 
 
 @attrs.frozen
@@ -130,6 +131,8 @@ class Driver:
                     return True
                 result, error = None, None
                 if call.owner.stuck:
+                    if call.hook == "stop":
+                        call.owner.owed = call.function
                     error = StepTimeoutError(call.owner.label, call.hook, call.limit)
                     continue
                 self._enter(run, call)
@@ -140,8 +143,7 @@ class Driver:
                 except BaseException as exc:  # noqa: BLE001  # a module may even exit
                     error = HookError(call.owner.label, call.hook, exc)
                 if not self._leave(run, lease):
-                    call.owner.stuck = False
-                    _log.warning("%s: `%s` came back late", call.owner.label, call.hook)
+                    _came_late(call)
                     return False
         finally:
             _LEASE.reset(token)
@@ -177,16 +179,36 @@ class Driver:
 
     def _abandon(self, run: _Run, call: Call) -> None:
         """Fence the thread that hangs, and let a fresh one carry on."""
-        call.owner.stuck = True
-        run.call, run.lease.active = None, False
-        lease = run.lease = _Lease(run.lease.mark)
+        lease = _Lease(run.lease.mark)
         error = StepTimeoutError(call.owner.label, call.hook, call.limit)
 
         def carry_on() -> None:
+            with self._changed:  # until the lease has moved
+                pass
             if self._drive(run, lease, error):
                 run.after()
 
-        self._system.spawn("midflight-apply", carry_on)
+        try:
+            self._system.spawn("midflight-apply", carry_on)
+        except RuntimeError as exc:  # no thread to be had: look again in a second
+            _log.error(
+                "%s hangs, and no thread can take over: %s", call.owner, exc
+            )  # its trace says no more
+            run.due = self._system.monotonic() + 1.0
+            return
+        call.owner.stuck, run.call, run.lease.active = True, None, False
+        run.lease = lease
+
+
+def _came_late(call: Call) -> None:
+    """Let an abandoned call have no effect, but for the `stop` that waited for it."""
+    _log.warning("%s: `%s` came back late", call.owner.label, call.hook)
+    owed, call.owner.owed, call.owner.stuck = call.owner.owed, None, False
+    if owed is not None:
+        try:
+            owed()
+        except BaseException as exc:  # noqa: BLE001  # a module may even exit
+            _log.warning("%s: `stop` raised %r", call.owner.label, exc)
 
 
 def drive_here(steps: Steps[T]) -> T:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import attrs
 
 from midflight._diff import Diff
 from midflight._document import Document, ModuleConfig
-from midflight._driver import Call, Owner, Steps
+from midflight._driver import Call, Owner, Steps, is_applying
 from midflight._live import Live
 from midflight._plan import Change, ModuleType, Plan, settle
 from midflight._plugins import Hooks, Participant, PluginRegistry, create
@@ -24,6 +23,7 @@ from midflight.errors import (
     Path,
     PluginError,
     Positions,
+    StepTimeoutError,
     did_you_mean,
 )
 
@@ -89,7 +89,7 @@ class Snapshot:
 
 _NOTHING = FrozenDict()  # a section that is not there: every default applies
 Typed = dict[str, tuple[ModuleType, Any]]
-Views = list[tuple[Live[Any], Any]]
+Views = list[tuple[Live[Any], object, Any]]
 
 
 @attrs.define(eq=False)
@@ -105,13 +105,16 @@ class Engine:
     snapshot: Snapshot = attrs.field(factory=lambda: Snapshot(Document()))
     working: dict[str, Running] = attrs.field(factory=dict)
     views: dict[tuple[str, Any], Live[Any]] = attrs.field(factory=dict)
-    changing: threading.Lock = attrs.field(factory=threading.Lock)
-    _plugins: Owner = attrs.field(factory=lambda: Owner("plugins"))
+    wanted: Document | None = None  # that of the change under way
+    _owners: dict[str, Owner] = attrs.field(factory=dict)
 
-    def foreign(self, hook: str, function: Callable[..., Any], **named: Any) -> Call:
-        """Return the call of a plugin's code that no participant owns."""
+    def foreign(
+        self, label: str, hook: str, function: Callable[..., Any], **named: Any
+    ) -> Call:
+        """Return the call of code that no participant owns, known by its label."""
         call = functools.partial(function, **named)
-        return Call(call, self._plugins, hook, self.deadline)
+        owner = self._owners.setdefault(label, Owner(label))
+        return Call(call, owner, hook, self.deadline)
 
     # -- modules -----------------------------------------------------------------
 
@@ -122,8 +125,10 @@ class Engine:
             PluginError: if there is none, or its import fails.
         """
         if name not in self.kinds:
-            load = self.registry.load
-            factory = yield self.foreign("import", load, role="module", name=name)
+            load, label = self.registry.load, f"module type `{name}`"
+            factory = yield self.foreign(
+                label, "import", load, role="module", name=name
+            )
             self.kinds[name] = ModuleType(name, factory)
         return self.kinds[name]
 
@@ -200,11 +205,13 @@ class Engine:
         ask, runtime = self.hooks.hook.structure, self.runtime
         more = {"config": config, "type": kind, "runtime": runtime}
         try:
-            value = yield self.foreign("structure", ask, **more)
+            label = f"configuration type `{getattr(kind, '__name__', kind)}`"
+            value = yield self.foreign(label, "structure", ask, **more)
         except InvalidConfigurationError:
             raise
         except MidflightError as exc:
-            fault = Fault(Code.E_VALUE, str(exc))
+            timeout = isinstance(exc, StepTimeoutError)
+            fault = Fault(Code.E_TIMEOUT if timeout else Code.E_VALUE, str(exc))
             raise InvalidConfigurationError(fault) from exc
         if value is None:
             msg = f"no plugin can structure {kind!r}"
@@ -219,18 +226,34 @@ class Engine:
         """
         values: Views = []
         faults: list[Fault] = []
-        for view in self.views.values():
-            old, _ = viewed(self.snapshot.document, view.name)
+        for view in list(self.views.values()):
             new, path = viewed(document, view.name)
             try:
-                if old is not new:
+                if view.seen is not new:
                     value = yield from self.structured(new, view.type)
-                    values.append((view, value))
+                    values.append((view, new, value))
             except InvalidConfigurationError as exc:
                 faults += [fault.under(path, positions) for fault in exc.faults]
         if faults:
             raise InvalidConfigurationError(faults)
         return values
+
+    def bind(self, view: Live[Any]) -> Steps[None]:
+        """Structure what a new live view shows, until that is what is in force."""
+        while True:
+            inside = is_applying(self) and self.wanted is not None
+            document = self.wanted if inside else self.snapshot.document
+            new, path = viewed(document or Document(), view.name)
+            if view.seen is new:
+                return
+            try:
+                view.current = yield from self.structured(new, view.type)
+            except InvalidConfigurationError as exc:
+                faults = [fault.under(path) for fault in exc.faults]
+                raise InvalidConfigurationError(faults) from exc
+            view.seen = new
+            # From here on each change sees it; one that ended meanwhile did not.
+            self.views.setdefault((view.name, view.type), view)
 
     # -- what a document needs ---------------------------------------------------
 

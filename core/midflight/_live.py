@@ -14,13 +14,15 @@ class Live(Generic[T]):
     variable to read several values of one generation.
     """
 
-    __slots__ = ("current", "name", "type")
+    __slots__ = ("current", "name", "seen", "type")
 
     current: T
+    seen: object  # the frozen configuration that `current` was made of
 
     def __init__(self, name: str, type_: type[T]) -> None:
         self.name = name
         self.type = type_
+        self.seen = None
 
     def __repr__(self) -> str:
         return f"Live({self.name!r}, {self.current!r})"

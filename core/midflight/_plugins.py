@@ -31,7 +31,7 @@ ROLES = {
     "module": (hookspecs.MODULE_HOOKS, "start"),
     "strategy": (hookspecs.STRATEGY_HOOKS, "on_change"),
 }
-_TARGETED = hookspecs.SOURCE_HOOKS | hookspecs.MODULE_HOOKS
+_WRAPPED = hookspecs.SOURCE_HOOKS | hookspecs.MODULE_HOOKS | {"transform"}
 _ASYNC_GRACE = 1.0  # s, so that a coroutine's own deadline comes before the monitor's
 
 
@@ -169,6 +169,7 @@ class Participant(Owner):
     _hooks: Hooks = attrs.field(kw_only=True, repr=False)
     _methods: Mapping[str, Callable[..., Any]] = attrs.field(factory=dict, repr=False)
     _names: dict[str, tuple[str, ...]] = attrs.field(factory=dict, repr=False)
+    _async: set[str] = attrs.field(factory=set, repr=False, alias="coroutines")
 
     def has(self, hook: str) -> bool:
         """Tell whether the object has that hook."""
@@ -186,7 +187,7 @@ class Participant(Owner):
     def call(self, hook: str, limit: float | None = None, **arguments: Any) -> Call:
         """Return the call of one hook, for the driver to make."""
         seconds = self.deadline if limit is None else limit
-        if hasattr(self._methods[hook], "__wrapped__"):
+        if hook in self._async:
             seconds += _ASYNC_GRACE
         return Call(lambda: self.invoke(hook, **arguments), self, hook, seconds)
 
@@ -213,13 +214,19 @@ class Hooks:
         for hook, opts, method in self._implementations(plugin):
             self._check(label, hook, method)
             msg = ""
-            if hook in _TARGETED and not opts["wrapper"]:
+            if hook in _WRAPPED and not opts["wrapper"]:
                 msg = f"{label} may only wrap `{hook}`: @hookimpl(wrapper=True)"
+            elif hook == "on_outcome" and opts["wrapper"]:
+                msg = f"{label} cannot wrap `{hook}`: each observer is called by itself"
             elif inspect.iscoroutinefunction(method):
                 msg = f"{label}: `{hook}` is async; only a participant's hook may be"
             if msg:
                 raise PluginApiError(msg)
-        self._manager.register(plugin, name)
+        try:
+            self._manager.register(plugin, name)
+        except ValueError as exc:  # pluggy compares plugins with ==
+            msg = f"{label} is registered already, or equals one that is"
+            raise PluginError(msg) from exc
 
     def participant(
         self, role: str, target: object, label: str, deadline: float
@@ -232,16 +239,17 @@ class Hooks:
         allowed, required = ROLES[role]
         methods: dict[str, Callable[..., Any]] = {}
         names: dict[str, tuple[str, ...]] = {}
+        coroutines: set[str] = set()
         for hook, opts, method in self._implementations(target):
             names[hook] = self._check(label, hook, method)
             if hook not in allowed or opts["wrapper"]:
                 hint = did_you_mean(hook, allowed)
                 msg = f"{label}: a {role} has no hook `{hook}`; {hint}"
                 raise PluginApiError(msg)
-            adapt = inspect.iscoroutinefunction(method)
-            methods[hook] = (
-                self.bridge.adapt(method, label, hook, deadline) if adapt else method
-            )
+            methods[hook] = method
+            if inspect.iscoroutinefunction(method):
+                methods[hook] = self.bridge.adapt(method, label, hook, deadline)
+                coroutines.add(hook)
         if required not in methods:
             msg = f"{label}: a {role} needs the hook `{required}`, with @hookimpl"
             raise PluginApiError(msg)
@@ -252,6 +260,7 @@ class Hooks:
             hooks=self,
             methods=methods,
             names=names,
+            coroutines=coroutines,
         )
 
     def _implementations(

@@ -11,7 +11,6 @@ from midflight._document import Document
 from midflight._driver import Steps, drive_here
 from midflight._engine import Engine, Running, Snapshot
 from midflight._plan import Plan
-from midflight._plugins import Participant
 from midflight.errors import (
     InvalidConfigurationError,
     MidflightError,
@@ -20,13 +19,13 @@ from midflight.errors import (
 from midflight.hookspecs import Loaded
 
 
-def status(attempts: Attempts, mode: str, *, running: bool) -> dict[str, Any]:
+def status(attempts: Attempts, mode: str, phase: str) -> dict[str, Any]:
     """Return what is in force, wanted and refused, as plain data.
 
     Args:
         attempts: what was observed, applied and rejected.
         mode: how changes are found.
-        running: whether the runtime is started and not stopped.
+        phase: whether the runtime is `starting`, `running` or `stopped`.
     """
     snapshot = attempts.engine.snapshot
     refused, held = attempts.rejected, attempts.held
@@ -43,7 +42,7 @@ def status(attempts: Attempts, mode: str, *, running: bool) -> dict[str, Any]:
     return {
         "generation": snapshot.generation,
         "digest": snapshot.digest,
-        "state": _state(attempts, running=running),
+        "state": _state(attempts) if phase == "running" else phase,
         "desired": attempts.desired or None,
         "applied": {"digest": snapshot.digest, "at": snapshot.at},
         "rejected": rejected,
@@ -56,19 +55,14 @@ def status(attempts: Attempts, mode: str, *, running: bool) -> dict[str, Any]:
     }
 
 
-def _state(attempts: Attempts, *, running: bool) -> str:
-    snapshot = attempts.engine.snapshot
-    if not snapshot.generation:
-        return "starting"
-    if not running:
-        return "stopped"
-    if snapshot.degraded or attempts.source_error:
+def _state(attempts: Attempts) -> str:
+    if attempts.engine.snapshot.degraded or attempts.source_error:
         return "degraded"
     return "rejected" if attempts.rejected else "healthy"
 
 
-def read(engine: Engine, source: Participant) -> tuple[Document, Loaded]:
-    """Read a source, as for a change, and leave everything as it is.
+def read(attempts: Attempts) -> tuple[Document, Loaded]:
+    """Read the source, as for a change, and leave everything as it is.
 
     Raises:
         InvalidConfigurationError: if its content is wrong.
@@ -76,11 +70,12 @@ def read(engine: Engine, source: Participant) -> tuple[Document, Loaded]:
     """
 
     def steps() -> Steps[tuple[Document, Loaded]]:
-        document, loaded = yield from loaded_from(source)
-        return (yield from transformed(engine, document)), loaded
+        document, loaded = yield from loaded_from(attempts.source)
+        return (yield from transformed(attempts.engine, document)), loaded
 
     try:
-        return drive_here(steps())
+        with attempts.reading:
+            return drive_here(steps())
     except (InvalidConfigurationError, SourceUnavailableError):
         raise
     except MidflightError as exc:

@@ -91,9 +91,17 @@ class Reloader:
     _first_hint: float | None = None
     _last_hint: float = -NEVER
     _looked_at: float = -NEVER
+    _stop_due: float = NEVER
 
     def __attrs_post_init__(self) -> None:
         self._driver = Driver(self._system)
+
+    @property
+    def phase(self) -> str:
+        """Whether it is `starting`, `running` or `stopped`."""
+        if not self.running:
+            return "stopped" if self._stopping else "starting"
+        return "running" if self._engine.snapshot.generation else "starting"
 
     @property
     def _engine(self) -> Engine:
@@ -118,10 +126,12 @@ class Reloader:
             if self.running or self._stopping:
                 msg = "a runtime starts once; make another"
                 raise StoppedError(msg)
-            self.running = True
+            self.running, self._looked_at = True, self._system.monotonic()
+            ticket = _Ticket("start")
+            self._tickets.append(ticket)
         _rearm_after_fork(weakref.ref(self))
         self._spawn()
-        return self.request("start")
+        return self._outcome(ticket)
 
     def _spawn(self) -> None:
         self._driver.start()
@@ -131,7 +141,7 @@ class Reloader:
         """Go on in a forked child, where no thread but the one that forked lives."""
         if self.running:
             self.changed, self._driver = threading.Condition(), Driver(self._system)
-            self._engine.changing = threading.Lock()
+            self.attempts.reading = threading.Lock()
             self._engine.hooks.bridge.forget()
             self._tickets, self._busy, self._watch = [], False, None
             self._looked_at = -NEVER
@@ -142,7 +152,7 @@ class Reloader:
         now = self._system.monotonic()
         due = now + self._shutdown
         with self.changed:
-            self._stopping = True
+            self._stopping, self._stop_due = True, due
             # A step that hangs now gets half of the time; all that is left, the rest.
             self._driver.hurry(now + self._shutdown / 2)
             self.changed.notify_all()
@@ -174,11 +184,15 @@ class Reloader:
                 raise StoppedError(msg)
             self._tickets.append(ticket)
             self.changed.notify_all()
+        if is_applying(self._engine):
+            return Held(reason=Reason.APPLY_IN_PROGRESS, cause=cause)
+        return self._outcome(ticket)
+
+    def _outcome(self, ticket: _Ticket) -> Outcome:
+        with self.changed:
             while ticket.outcome is None:
-                if is_applying(self._engine):
-                    return Held(reason=Reason.APPLY_IN_PROGRESS, cause=cause)
                 self._system.wait(self.changed, None)
-        return ticket.outcome
+            return ticket.outcome
 
     def hint(self) -> None:
         """Note that the source may have changed; serve it here if nobody else does."""
@@ -225,15 +239,15 @@ class Reloader:
 
     def _next_due(self) -> tuple[float, str]:
         """Return when to look next without being asked, and why."""
-        due, cause = NEVER, "sweep"
-        if self._watches and self.attempts.retry_at is not None:
-            due, cause = self.attempts.retry_at, "retry"
-        elif self._watches:
-            due = self._looked_at + self._sweep
+        dues = [(NEVER, "sweep")]
         if self._first_hint is not None:
-            hint = min(self._last_hint + QUIET, self._first_hint + LONGEST)
-            return min((hint, "hint"), (due, cause))
-        return due, cause
+            burst = min(self._last_hint + QUIET, self._first_hint + LONGEST)
+            dues.append((burst, "hint"))
+        if self._watches:
+            dues.append((self._looked_at + self._sweep, "sweep"))
+            if self.attempts.retry_at is not None:
+                dues.append((self.attempts.retry_at, "retry"))
+        return min(dues)
 
     def _pass(self, cause: str, tickets: list[_Ticket]) -> Steps[None]:
         """Make one attempt, whatever happens answer the tickets, and be free again."""
@@ -242,7 +256,7 @@ class Reloader:
             if cause == "stop":
                 yield from self._close()
             else:
-                if self._watch is None and cause in {"start", "sweep"}:
+                if self._watch is None and cause in {"start", "sweep", "retry"}:
                     # Watch before the look, so that no change falls between.
                     yield from self._open_watch()
                 outcome = yield from self.attempts.make(cause)
@@ -258,7 +272,7 @@ class Reloader:
 
     def _close(self) -> Steps[None]:
         """End the modules, the watch, and what served them."""
-        due = self._system.monotonic() + self._shutdown * 0.8
+        due = self._stop_due - self._shutdown * 0.1
         self._driver.hurry(due)
         yield from stop_all(
             self._engine, lambda: max(0.05, (due - self._system.monotonic()) / 2)

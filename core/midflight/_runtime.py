@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -11,9 +10,9 @@ from midflight._attempt import Attempts, every_fault, faults_in
 from midflight._bridge import Bridge
 from midflight._document import Document
 from midflight._driver import drive_here, is_applying
-from midflight._engine import Engine, Running, Snapshot, viewed
+from midflight._engine import Engine, Running, Snapshot
 from midflight._live import Live
-from midflight._outcome import Outcome
+from midflight._outcome import Outcome, Reason
 from midflight._plan import ModuleType, Plan
 from midflight._plugins import OURS, Hooks, Participant, PluginRegistry, create
 from midflight._questions import planned, read, status
@@ -23,6 +22,7 @@ from midflight.errors import (
     Fault,
     InvalidConfigurationError,
     MidflightError,
+    PluginApiError,
     PluginError,
     StoppedError,
 )
@@ -140,7 +140,11 @@ class Runtime:
                 msg = f"source `{source}` is no URI; write `file:{source}` for a file"
                 raise PluginError(msg)
             factory = self.registry.load("source", label)
-            source = create(factory.from_uri, f"source `{label}`", rest)
+            make = getattr(factory, "from_uri", None)
+            if make is None:
+                msg = f"source `{label}` has no classmethod `from_uri(rest)`"
+                raise PluginApiError(msg)
+            source = create(make, f"source `{label}`", rest)
         label = f"source `{getattr(source, 'name', None) or label}`"
         return self._hooks.participant("source", source, label, deadline)
 
@@ -156,6 +160,8 @@ class Runtime:
         """
         try:
             outcome = self._reloader.start()
+        except StoppedError:
+            raise
         except BaseException:  # such as a keyboard interrupt while it waits
             self.stop()
             raise
@@ -220,25 +226,17 @@ class Runtime:
     def settings(self, name: str, type_: type[T]) -> Live[T]:
         """Bind a typed live view to a module's configuration, or to a section.
 
-        From then on a change that does not fit `type_` is refused.
+        A section that is not there gives every default. The same name and type give
+        the same view. Inside a hook it shows the change under way. From then on a
+        change that does not fit `type_` is refused.
 
         Raises:
             InvalidConfigurationError: if what is in force does not fit.
         """
-        engine = self._engine
-        # A view that is bound while a change is under way must not miss its end.
-        inside = is_applying(engine) or self._bridge.is_here()
-        with contextlib.nullcontext() if inside else engine.changing:
-            if (name, type_) not in engine.views:
-                config, path = viewed(self.snapshot.document, name)
-                view = Live[T](name, type_)
-                try:
-                    view.current = drive_here(engine.structured(config, type_))
-                except InvalidConfigurationError as exc:
-                    faults = [fault.under(path) for fault in exc.faults]
-                    raise InvalidConfigurationError(faults) from exc
-                engine.views[name, type_] = view
-            return engine.views[name, type_]
+        views = self._engine.views
+        if (name, type_) not in views:
+            drive_here(self._engine.bind(Live[T](name, type_)))
+        return views[name, type_]
 
     def probe(self, name: str) -> Health:
         """Ask a module how it is.
@@ -248,7 +246,7 @@ class Runtime:
         """
         module = self._running(name)
         if module.state != "running":
-            return Health(healthy=False, detail="degraded by an earlier failure")
+            return Health(healthy=False, detail=module.state)
         if not module.participant.has("probe"):
             return Health()
         try:
@@ -260,7 +258,7 @@ class Runtime:
     def status(self) -> dict[str, Any]:
         """Return what is in force, wanted and refused, as plain data."""
         reloader = self._reloader
-        return status(reloader.attempts, reloader.mode, running=reloader.running)
+        return status(reloader.attempts, reloader.mode, reloader.phase)
 
     # -- asking and changing -----------------------------------------------------
 
@@ -322,7 +320,7 @@ class Runtime:
             InvalidConfigurationError: if its content is wrong.
             SourceUnavailableError: if it cannot be read.
         """
-        return read(self._engine, self._reloader.attempts.source)
+        return read(self._reloader.attempts)
 
     def check(self) -> tuple[Fault, ...]:
         """Return every fault of the source's configuration; nothing is started.
@@ -352,6 +350,8 @@ class Runtime:
 
 def _as_error(outcome: Outcome) -> MidflightError:
     """Return the exception that a failed start raises, with every fault."""
+    if outcome.reason is Reason.STOPPED:
+        return StoppedError("the runtime was stopped while it started")
     if isinstance(outcome.error, InvalidConfigurationError) or outcome.error is None:
         return InvalidConfigurationError(outcome.faults)
     if isinstance(outcome.error, MidflightError):

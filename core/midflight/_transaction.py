@@ -12,7 +12,7 @@ from midflight import _outcome as ends
 from midflight import errors
 from midflight._document import Document
 from midflight._driver import Steps
-from midflight._engine import Engine, Running, Snapshot, Typed
+from midflight._engine import Engine, Running, Snapshot, Typed, Views
 from midflight._outcome import Outcome, Reason
 from midflight._plan import Plan, Reconfigure, Start, Step, Stop, dependents
 from midflight.errors import Code, Fault, InvalidConfigurationError, MidflightError
@@ -46,7 +46,10 @@ class _Work:
     def stops_first(self) -> bool:
         """Whether the old object goes before the new one comes."""
         replaced = self.before and not isinstance(self.step, Reconfigure | Start)
-        return bool(replaced and self.before and not self.before.kind.overlap)
+        if not replaced or self.before is None:
+            return False
+        # Nothing of a degraded one is left that could go on beside the new.
+        return not self.before.kind.overlap or self.before.state != "running"
 
 
 @attrs.define(eq=False)
@@ -66,8 +69,16 @@ class Transaction:
 
     def run(self) -> Steps[Outcome]:
         """Carry the plan out; the result says how it ended."""
-        with self._engine.changing:
-            return (yield from self._run())
+        self._engine.wanted = self._new.document
+        outcome = yield from self._run()
+        self._engine.wanted = None
+        # Views that were bound while the change was under way; mostly there are none.
+        try:
+            in_force = self._engine.snapshot.document
+            _show((yield from self._engine.views_of(in_force, self._positions)))
+        except InvalidConfigurationError as exc:
+            _log.warning("live settings do not fit what is in force: %s", exc)
+        return outcome
 
     def _run(self) -> Steps[Outcome]:
         self._engine.working = dict(self._old.running)
@@ -89,8 +100,7 @@ class Transaction:
             return (yield from self._undo(*failed))
         # The one store by which readers see the new generation.
         self._engine.snapshot = attrs.evolve(self._new, running=self._engine.working)
-        for view, value in views:
-            view.current = value
+        _show(views)
         yield from self._retire()
         return self._end(ends.Applied, Reason.CHANGED)
 
@@ -150,15 +160,22 @@ class Transaction:
 
     def _refused(self, name: str, error: MidflightError) -> Outcome:
         """Say whose `prepare` refused the change."""
-        cause, path = _cause(error), ("modules", name, "config")
-        code = Code.E_TIMEOUT if _timed_out(error) else Code.E_PREPARE
-        faults: tuple[Fault, ...] = (Fault(code, str(error)),)
-        if isinstance(cause, InvalidConfigurationError):
-            faults = cause.faults
-        placed = [fault.under(path, self._positions) for fault in faults]
+        faults = self._faults(name, error, Code.E_PREPARE)
         transient = errors.is_transient(error)
         reason = Reason.PREPARE_REFUSED
-        return self._end(ends.Rejected, reason, placed, error, transient=transient)
+        return self._end(ends.Rejected, reason, faults, error, transient=transient)
+
+    def _faults(self, name: str, error: MidflightError, code: Code) -> list[Fault]:
+        """Return what a module's failure says, placed at its entry."""
+        cause = error.cause if isinstance(error, errors.HookError) else error
+        path: errors.Path
+        faults: tuple[Fault, ...]
+        if isinstance(cause, InvalidConfigurationError):
+            path, faults = ("modules", name, "config"), cause.faults
+        else:
+            code = Code.E_TIMEOUT if _timed_out(error) else code
+            path, faults = ("modules", name), (Fault(code, str(error)),)
+        return [fault.under(path, self._positions) for fault in faults]
 
     # -- the change itself -------------------------------------------------------
 
@@ -216,17 +233,15 @@ class Transaction:
         reason = Reason.STEP_TIMEOUT if _timed_out(error) else Reason.STEP_FAILED
         if isinstance(error, UnhealthyError):
             reason = Reason.PROBE_FAILED
-        code = Code.E_TIMEOUT if _timed_out(error) else Code.E_STEP
-        fault = Fault(code, str(error), hint="see the log")
         return self._end(
             ends.Failed if degraded else ends.RolledBack,
             Reason.ROLLBACK_INCOMPLETE if degraded else reason,
-            [fault.under(("modules", name), self._positions)],
+            self._faults(name, error, Code.E_STEP),
             error,
             degraded=tuple(degraded),
-            # A hang may leave a thread behind at each try; a wrong value stays wrong.
-            transient=not _timed_out(error)
-            and not isinstance(_cause(error), InvalidConfigurationError),
+            # What is degraded is worth a try, but a hang leaves a thread at each.
+            transient=errors.is_transient(error)
+            or (bool(degraded) and not _timed_out(error)),
         )
 
     def _taken_back(self, work: _Work) -> Steps[bool]:
@@ -321,8 +336,9 @@ def _by_age(works: list[_Work], old: Document) -> list[_Work]:
     return [found[name] for name in reversed(old.build_order) if name in found]
 
 
-def _cause(error: MidflightError) -> BaseException:
-    return error.cause if isinstance(error, errors.HookError) else error
+def _show(views: Views) -> None:
+    for view, seen, value in views:
+        view.current, view.seen = value, seen
 
 
 def _timed_out(error: MidflightError) -> bool:
@@ -344,3 +360,4 @@ def stop_all(engine: Engine, limit: Callable[[], float]) -> Steps[None]:
                 yield module.participant.call("stop", limit())
             except MidflightError as exc:
                 _log.warning("%s", exc)
+        module.state = "stopped"

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from midflight.errors import Code, Faults, Path, shown
 
 MAX_DEPTH = 64
+MAX_CONTAINERS = 1_000_000  # mappings and lists; aliases may hide many in a few bytes
 _INT_RANGE = range(-(2**63), 2**64)
 _TIMES = (datetime.datetime, datetime.date, datetime.time)
 
@@ -61,15 +62,26 @@ def freeze(value: Any, path: Path, faults: Faults, depth: int = 0) -> Any:
             msg = "number is not finite"
             faults.add(Code.E_NONFINITE, msg, path, found=repr(value))
         return value
+    if isinstance(value, Mapping | list | tuple):
+        return _container(value, path, faults, depth)
+    return _other(value, path, faults)
+
+
+def _container(value: Any, path: Path, faults: Faults, depth: int) -> Any:
+    """Copy a mapping or a list; refuse what is too deep or too much."""
+    faults.containers += 1
     if depth > MAX_DEPTH:
         faults.add(Code.E_DEPTH, f"nested deeper than {MAX_DEPTH} levels", path[:8])
         return None
+    if faults.containers > MAX_CONTAINERS:
+        if faults.containers == MAX_CONTAINERS + 1:
+            msg = f"more than {MAX_CONTAINERS:,} mappings and lists"
+            faults.add(Code.E_ALIAS, msg, path[:8])
+        return None
     if isinstance(value, Mapping):
         return FrozenDict(_items(value, path, faults, depth))
-    if isinstance(value, list | tuple):
-        items = enumerate(value)
-        return tuple([freeze(v, (*path, i), faults, depth + 1) for i, v in items])
-    return _other(value, path, faults)
+    items = enumerate(value)
+    return tuple([freeze(v, (*path, i), faults, depth + 1) for i, v in items])
 
 
 def _other(value: Any, path: Path, faults: Faults) -> Any:

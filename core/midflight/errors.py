@@ -136,6 +136,8 @@ class Fault:
 class Faults(list[Fault]):
     """Collects faults, so that all are reported at once."""
 
+    containers = 0  # looked at so far
+
     def add(self, code: Code, message: str, path: Path = (), **more: str) -> None:
         """Note one fault; `more` are the other texts of `Fault`."""
         self.append(Fault(code, message, path, **more))  # type: ignore[arg-type]  # texts only, by the signature
