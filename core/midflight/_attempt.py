@@ -26,6 +26,7 @@ from midflight.errors import (
     MidflightError,
     PluginError,
     Positions,
+    SourceUnavailableError,
     is_transient,
 )
 from midflight.hookspecs import Loaded
@@ -128,6 +129,9 @@ class Attempts:
     retry_at: float | None = None
     approved: str = ""
     _token: str | None = None
+    # Whether `_token` is known to be that of what was loaded. If not, content that
+    # came and went in between could hide: the next look loads once more.
+    _proven: bool = False
     _tries: int = 0
     _failed_at: float = 0.0
     _observers: dict[str, Owner] = attrs.field(factory=dict)
@@ -150,14 +154,15 @@ class Attempts:
             seconds=self._system.monotonic() - begun,
         )
         self._note(outcome)
+        if cause == "approve" and not outcome.transient:
+            self.approved = ""  # it held for that base only
         if before != self._kept() or not isinstance(outcome, Unchanged):
             yield from self._tell(outcome)
         return outcome
 
     def _attempt(self, cause: str) -> Steps[Outcome]:
         insist = cause not in {"hint", "sweep"}
-        with self.reading:
-            found = yield from self._read(insist=insist)
+        found = yield from self._read_alone(insist=insist)
         if isinstance(found, Outcome):
             return found
         loaded, positions = found[1], found[1].positions
@@ -177,40 +182,50 @@ class Attempts:
             return _failed(exc, Reason.PLUGIN_FAILED, exc.code)
         return (yield from self._carried_out(plan, document, loaded))
 
+    def _read_alone(self, *, insist: bool) -> Steps[Outcome | tuple[Document, Loaded]]:
+        """Read the source while no `check` or `read` of another thread does."""
+        lock, limit = self.reading, self.source.deadline
+        alone = functools.partial(lock.acquire, timeout=limit / 2)
+        try:
+            if not (yield Call(alone, Owner(self.source.label), "load", limit)):
+                msg = f"{self.source.label}: another read does not end"
+                raise SourceUnavailableError(msg)
+        except MidflightError as exc:
+            return self._unread(exc)
+        try:
+            return (yield from self._read(insist=insist))
+        finally:
+            lock.release()
+
+    def _unread(self, error: MidflightError) -> Outcome:
+        since = self.source_error[1] if self.source_error else self._system.wall()
+        self.source_error = (str(error), since)
+        return _failed(error, Reason.SOURCE_UNAVAILABLE, Code.E_SOURCE)
+
     def _read(self, *, insist: bool) -> Steps[Outcome | tuple[Document, Loaded]]:
         """Read the source, unless its token says that there is nothing new."""
-        token = None
+        token: str | None = None
+        before: str | None = None
         try:
-            token = yield from self._look()
-            if token is not None and token == self._token and not insist:
+            if self.source.has("hash"):
+                token = yield self.source.call("hash")
+            before, proven = self._token, self._proven
+            if token is not None and token == before and proven and not insist:
                 return Unchanged(reason=Reason.SAME_TOKEN)
             self._token, self.desired = None, ""
             found = yield from loaded_from(self.source)
-            self._token = found[1].token or (yield from self._unmoved(token))
+            self._token, self._proven = found[1].token, True
+            if self._token is None:
+                self._token, self._proven = token, token == before
         except InvalidConfigurationError as exc:
-            self._token = yield from self._unmoved(token)
+            self._token, self._proven = token, token == before
             self._recovered()
             faults = yield from every_fault(self.engine, exc)
             return ends.Rejected(reason=Reason.INVALID, faults=faults, error=exc)
         except MidflightError as exc:
-            since = self.source_error[1] if self.source_error else self._system.wall()
-            self.source_error = (str(exc), since)
-            return _failed(exc, Reason.SOURCE_UNAVAILABLE, Code.E_SOURCE)
+            return self._unread(exc)
         self._recovered()
         return found
-
-    def _look(self) -> Steps[str | None]:
-        if not self.source.has("hash"):
-            return None
-        token: str | None = yield self.source.call("hash")
-        return token
-
-    def _unmoved(self, token: str | None) -> Steps[str | None]:
-        """Return a token if it is still the same: it may be that of another read."""
-        with contextlib.suppress(MidflightError):
-            if token is not None and token == (yield from self._look()):
-                return token
-        return None
 
     def _known(self, document: Document, *, insist: bool) -> Outcome | None:
         """Return the outcome for a document that needs no plan."""
@@ -245,6 +260,12 @@ class Attempts:
         snapshot = Snapshot(document, old.generation + 1, *mark)
         transaction = Transaction(self.engine, plan, snapshot, loaded.positions)
         outcome = yield from transaction.run()
+        if plan.fallback and isinstance(outcome, ends.Rejected | ends.RolledBack):
+            _log.warning("%s: %s instead", outcome.reason, plan.fallback.reason)
+            otherwise = Transaction(
+                self.engine, plan.fallback, snapshot, loaded.positions
+            )
+            outcome = yield from otherwise.run()
         if isinstance(outcome, ends.Applied) and not old.generation:
             return attrs.evolve(outcome, reason=Reason.STARTED)
         if isinstance(outcome, ends.Applied) and old.degraded:

@@ -14,6 +14,8 @@ from midflight.errors import StepTimeoutError, StoppedError
 if TYPE_CHECKING:
     import asyncio
 
+GRACE = 1.0  # s, so that a coroutine's own deadline comes before the monitor's
+
 
 class Bridge:
     """From the thread that applies to an event loop, and back with the result.
@@ -50,7 +52,7 @@ class Bridge:
                 future.cancel()
                 # It may have an effect until it has ended. If it does not end, the
                 # monitor abandons this thread, as one that hangs by itself.
-                ended.wait()
+                ended.wait(2 * GRACE)
                 raise StepTimeoutError(label, hook, limit) from None
             if error is not None:
                 raise error
@@ -83,9 +85,10 @@ class Bridge:
         return loop
 
     def is_here(self) -> bool:
-        """Tell whether this thread runs the application's loop: it must not wait."""
+        """Tell whether this thread runs the loop of the hooks: it must not wait."""
         asyncio: Any = sys.modules.get("asyncio")
-        return self.loop is not None and asyncio._get_running_loop() is self.loop  # noqa: SLF001  # the only test that does not raise
+        loop = asyncio and asyncio._get_running_loop()  # noqa: SLF001  # does not raise
+        return loop is not None and loop in (self.loop, self._own)
 
     def forget(self) -> None:
         """Let go of an own loop whose thread a fork left behind."""

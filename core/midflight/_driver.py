@@ -21,6 +21,7 @@ from midflight.errors import HookError, MidflightError, StepTimeoutError
 
 _log = logging.getLogger("midflight")
 NEVER = float("inf")
+_LEAST = 0.05  # s that a step gets, however short the time to stop has become
 
 
 @attrs.define(eq=False)
@@ -130,9 +131,7 @@ class Driver:
                     lease.active = False
                     return True
                 result, error = None, None
-                if call.owner.stuck:
-                    if call.hook == "stop":
-                        call.owner.owed = call.function
+                if self._must_wait(call):
                     error = StepTimeoutError(call.owner.label, call.hook, call.limit)
                     continue
                 self._enter(run, call)
@@ -143,15 +142,35 @@ class Driver:
                 except BaseException as exc:  # noqa: BLE001  # a module may even exit
                     error = HookError(call.owner.label, call.hook, exc)
                 if not self._leave(run, lease):
-                    _came_late(call)
+                    self._came_late(call)
                     return False
         finally:
             _LEASE.reset(token)
 
+    def _must_wait(self, call: Call) -> bool:
+        """Tell whether its owner hangs; a `stop` is then made when that comes back."""
+        with self._changed:
+            if call.owner.stuck and call.hook == "stop":
+                call.owner.owed = call.function
+            return call.owner.stuck
+
+    def _came_late(self, call: Call) -> None:
+        """Let an abandoned call have no effect, but make the `stop` that waited."""
+        owner = call.owner
+        _log.warning("%s: `%s` came back late", owner.label, call.hook)
+        with self._changed:
+            owed, owner.owed, owner.stuck = owner.owed, None, False
+        if owed is not None:
+            try:
+                owed()
+            except BaseException as exc:  # noqa: BLE001  # a module may even exit
+                _log.warning("%s: `stop` raised %r", owner.label, exc)
+
     def _enter(self, run: _Run, call: Call) -> None:
         with self._changed:
             run.call = call
-            run.due = min(self._system.monotonic() + call.limit, self._cap)
+            now = self._system.monotonic()
+            run.due = min(now + call.limit, max(self._cap, now + _LEAST))
             if run.due < self._armed:
                 self._armed = run.due
                 self._changed.notify_all()
@@ -198,17 +217,6 @@ class Driver:
             return
         call.owner.stuck, run.call, run.lease.active = True, None, False
         run.lease = lease
-
-
-def _came_late(call: Call) -> None:
-    """Let an abandoned call have no effect, but for the `stop` that waited for it."""
-    _log.warning("%s: `%s` came back late", call.owner.label, call.hook)
-    owed, call.owner.owed, call.owner.stuck = call.owner.owed, None, False
-    if owed is not None:
-        try:
-            owed()
-        except BaseException as exc:  # noqa: BLE001  # a module may even exit
-            _log.warning("%s: `stop` raised %r", call.owner.label, exc)
 
 
 def drive_here(steps: Steps[T]) -> T:

@@ -233,7 +233,11 @@ class Engine:
                     value = yield from self.structured(new, view.type)
                     values.append((view, new, value))
             except InvalidConfigurationError as exc:
-                faults += [fault.under(path, positions) for fault in exc.faults]
+                if new is _NOTHING:
+                    msg = f"live settings read `{view.name}`, which is not there"
+                    faults.append(Fault(Code.E_REQUIRED, msg, hint="keep it"))
+                else:
+                    faults += [fault.under(path, positions) for fault in exc.faults]
         if faults:
             raise InvalidConfigurationError(faults)
         return values
@@ -268,7 +272,7 @@ class Engine:
         if diff.keeps_order:
             document.order_as(snapshot.document)
         _ = document.build_order
-        names = {name for name, _ in self.views}
+        names = {name for name, _ in list(self.views)}
         read = frozenset(name for name in names if name not in document.modules)
         return Change(diff, _Kinds(snapshot.running), snapshot.degraded, read)
 

@@ -66,12 +66,14 @@ class Plan:
         verdict: apply now, hold until `Runtime.approve`, or refuse the change.
         reason: why, for people.
         code: the error code of a refusal.
+        fallback: what to do instead if a module refuses its step or fails in it.
     """
 
     steps: tuple[Step, ...] = ()
     verdict: Verdict = attrs.field(default=Verdict.APPLY, converter=Verdict)
     reason: str = ""
     code: Code = Code.E_PLAN
+    fallback: Plan | None = None
 
     @classmethod
     def hold(cls, steps: Iterable[Step], reason: str) -> Plan:
@@ -203,7 +205,8 @@ def settle(plan: Plan, change: Change) -> Plan:
             had = f"`{step.action}`" if step else "no step"
             msg = f"plan has {had} for module `{name}`, which does not fit the change"
             raise PlanError(msg)
-    return attrs.evolve(plan, steps=_ordered(steps, diff))
+    fallback = settle(plan.fallback, change) if plan.fallback else None
+    return attrs.evolve(plan, steps=_ordered(steps, diff), fallback=fallback)
 
 
 def _by_module(plan: Plan) -> dict[str, Step]:

@@ -10,7 +10,7 @@ import attrs
 import pluggy
 
 from midflight import errors, hookspecs
-from midflight._bridge import Bridge
+from midflight._bridge import GRACE, Bridge
 from midflight._driver import Call, Owner
 from midflight.errors import PluginApiError, PluginError, did_you_mean
 
@@ -32,7 +32,6 @@ ROLES = {
     "strategy": (hookspecs.STRATEGY_HOOKS, "on_change"),
 }
 _WRAPPED = hookspecs.SOURCE_HOOKS | hookspecs.MODULE_HOOKS | {"transform"}
-_ASYNC_GRACE = 1.0  # s, so that a coroutine's own deadline comes before the monitor's
 
 
 @attrs.define(eq=False)
@@ -178,6 +177,7 @@ class Participant(Owner):
     def invoke(self, hook: str, **arguments: Any) -> Any:
         """Call one hook on the calling thread, wrapped by the registered plugins."""
         arguments["runtime"] = self._hooks.runtime
+        arguments["participant"] = self.label
         caller, method = getattr(self._hooks.hook, hook), self._methods[hook]
         if caller.get_hookimpls():
             return caller.call_extra([method], arguments)
@@ -188,7 +188,7 @@ class Participant(Owner):
         """Return the call of one hook, for the driver to make."""
         seconds = self.deadline if limit is None else limit
         if hook in self._async:
-            seconds += _ASYNC_GRACE
+            seconds += GRACE
         return Call(lambda: self.invoke(hook, **arguments), self, hook, seconds)
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import sys
 import threading
 import weakref
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import attrs
@@ -17,9 +16,10 @@ import attrs
 from midflight._attempt import Attempts
 from midflight._driver import NEVER, Call, Driver, Owner, Steps, is_applying
 from midflight._engine import Engine
+from midflight._modules import stop_all
 from midflight._outcome import Failed, Held, Outcome, Reason
 from midflight._system import System
-from midflight._transaction import stop_all
+from midflight._watch import OpenWatch
 from midflight.errors import MidflightError, StoppedError
 
 _log = logging.getLogger("midflight")
@@ -33,31 +33,6 @@ class _Ticket:
 
     cause: str
     outcome: Outcome | None = None
-
-
-@attrs.define(eq=False)
-class _Watch:
-    """One opened watch; a hint of a watch that is not alive counts for nothing."""
-
-    hint: Callable[[], None]
-    alive: bool = True
-    manager: AbstractContextManager[object] | None = None
-
-    def notify(self) -> None:
-        """Take a hint."""
-        if self.alive:
-            self.hint()
-
-    def enter(self, manager: AbstractContextManager[object]) -> None:
-        """Enter the context that the source gave."""
-        manager.__enter__()
-        self.manager = manager
-
-    def leave(self) -> None:
-        """Leave the context that was entered."""
-        self.alive = False
-        if self.manager is not None:
-            self.manager.__exit__(None, None, None)
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -83,8 +58,9 @@ class Reloader:
     changed: threading.Condition = attrs.field(factory=threading.Condition)
     running: bool = False
     _driver: Driver = attrs.field(init=False)
-    _watch: _Watch | None = None
+    _watch: OpenWatch | None = None
     _watch_error: str = ""
+    _watching: Owner = attrs.field(factory=lambda: Owner("the source's watch"))
     _busy: bool = False
     _stopping: bool = False
     _tickets: list[_Ticket] = attrs.field(factory=list)
@@ -174,17 +150,18 @@ class Reloader:
             MidflightError: on the event loop that hooks run on.
             StoppedError: if it is not running.
         """
-        if self._engine.hooks.bridge.is_here():
+        inside = is_applying(self._engine)
+        if self._engine.hooks.bridge.is_here() and not inside:
             msg = f"`{cause}` would block its event loop; use asyncio.to_thread"
             raise MidflightError(msg)
         ticket = _Ticket(cause)
         with self.changed:
             if not self.running or self._stopping:
-                msg = "the runtime is not running"
+                msg = "the runtime is not running; start it, or use it in `with`"
                 raise StoppedError(msg)
             self._tickets.append(ticket)
             self.changed.notify_all()
-        if is_applying(self._engine):
+        if inside:
             return Held(reason=Reason.APPLY_IN_PROGRESS, cause=cause)
         return self._outcome(ticket)
 
@@ -194,17 +171,23 @@ class Reloader:
                 self._system.wait(self.changed, None)
             return ticket.outcome
 
-    def hint(self) -> None:
-        """Note that the source may have changed; serve it here if nobody else does."""
+    def note(self) -> bool:
+        """Note that the source may have changed; True if it is the first of a burst."""
         with self.changed:
             now = self._system.monotonic()
             lone = now - self._last_hint >= QUIET and self._first_hint is None
             self._last_hint = now
             if self._first_hint is None:
                 self._first_hint = now
+            self.changed.notify_all()
+            return lone
+
+    def hint(self) -> None:
+        """Take a hint of the watch; serve it here if nobody else does."""
+        with self.changed:
+            lone = self.note()
             free = self.running and not (self._busy or self._stopping)
             if not (lone and free and _may_apply_here()):
-                self.changed.notify_all()
                 return
             self._busy, self._first_hint = True, None
         self._driver.run(self._pass("hint", []), self._lost_watcher, self._engine)
@@ -275,14 +258,13 @@ class Reloader:
         due = self._stop_due - self._shutdown * 0.1
         self._driver.hurry(due)
         yield from stop_all(
-            self._engine, lambda: max(0.05, (due - self._system.monotonic()) / 2)
+            self._engine, lambda: max(0.05, (due - self._system.monotonic()) * 0.75)
         )
-        if self._watch is not None:
-            self._watch.alive = False
+        watch = self._watch
+        if watch is not None:
+            watch.alive = False
             with contextlib.suppress(MidflightError):
-                yield Call(
-                    self._watch.leave, Owner(self.attempts.source.label), "watch", 1.0
-                )
+                yield Call(watch.leave, self._watching, "watch", 1.0)
         self._driver.close()
         self._engine.hooks.bridge.close()
 
@@ -291,14 +273,15 @@ class Reloader:
     def _open_watch(self) -> Steps[None]:
         if not (self._watches and self.attempts.source.has("watch")):
             return
-        watch = _Watch(self.hint)
+        source, watch = self.attempts.source, OpenWatch(self.hint)
+        # An owner of its own: a watch that hangs must not keep `load` away.
+        owner = self._watching
         try:
-            manager = yield self.attempts.source.call("watch", notify=watch.notify)
+            call = source.call("watch", notify=watch.notify)
+            manager = yield attrs.evolve(call, owner=owner)
             if manager is not None:
-                limit = self.attempts.source.deadline
-                yield Call(
-                    lambda: watch.enter(manager), self.attempts.source, "watch", limit
-                )
+                enter = functools.partial(watch.enter, manager)
+                yield Call(enter, owner, "watch", source.deadline)
         except MidflightError as exc:
             watch.alive = False
             if str(exc) != self._watch_error:

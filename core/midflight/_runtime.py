@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from midflight._assembly import Source, register, source_of, strategy_of
 from midflight._attempt import Attempts, every_fault, faults_in
 from midflight._bridge import Bridge
 from midflight._document import Document
@@ -14,7 +15,7 @@ from midflight._engine import Engine, Running, Snapshot
 from midflight._live import Live
 from midflight._outcome import Outcome, Reason
 from midflight._plan import ModuleType, Plan
-from midflight._plugins import OURS, Hooks, Participant, PluginRegistry, create
+from midflight._plugins import Hooks, PluginRegistry
 from midflight._questions import planned, read, status
 from midflight._reloader import Reloader
 from midflight._system import System
@@ -22,7 +23,6 @@ from midflight.errors import (
     Fault,
     InvalidConfigurationError,
     MidflightError,
-    PluginApiError,
     PluginError,
     StoppedError,
 )
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("midflight")
 T = TypeVar("T")
-Source = str | object
 
 
 class Runtime:
@@ -57,6 +56,7 @@ class Runtime:
 
     Raises:
         PluginError: if the source, the strategy or a named plugin cannot be found.
+        ValueError: if a duration is not more than 0.
     """
 
     def __init__(  # noqa: PLR0913  # keyword options, each by itself
@@ -75,18 +75,20 @@ class Runtime:
         registry: PluginRegistry | None = None,
         system: System | None = None,
     ) -> None:
+        if min(deadline, sweep, backoff, shutdown) <= 0:
+            msg = "deadline, sweep, backoff and shutdown are more than 0 seconds"
+            raise ValueError(msg)
         self.registry = registry or PluginRegistry()
-        self.plugin_errors: list[str] = []
         self._system = system or System()
         self._bridge = Bridge(self._system, loop)
         self._hooks = Hooks(self._bridge, self)
-        self._register(plugins)
+        self.plugin_errors = register(self._hooks, self.registry, plugins)
         kinds = {name: ModuleType(name, each) for name, each in (modules or {}).items()}
-        decider = self._strategy(strategy, deadline)
+        decider = strategy_of(self._hooks, self.registry, strategy, deadline)
         self._engine = Engine(
             self, self._hooks, self.registry, kinds, decider, deadline
         )
-        followed = self._participant(source, deadline)
+        followed = source_of(self._hooks, self.registry, source, deadline)
         self._reloader = Reloader(
             attempts=Attempts(self._engine, followed, self._system, backoff),
             system=self._system,
@@ -94,59 +96,6 @@ class Runtime:
             sweep=sweep,
             shutdown=shutdown,
         )
-
-    # -- making ------------------------------------------------------------------
-
-    def _register(self, plugins: Iterable[str | object]) -> None:
-        """Register our own plugins and those that are allowed; isolate broken ones."""
-        known = [entry for entry in self.registry.entries() if entry.role == "plugin"]
-        ours = [entry.name for entry in known if entry.distribution == OURS]
-        given = (*ours, *plugins)
-        for plugin in {p if isinstance(p, str) else id(p): p for p in given}.values():
-            if not isinstance(plugin, str):
-                self._hooks.register(plugin)
-                continue
-            try:
-                found = self.registry.load("plugin", plugin)
-                if isinstance(found, type):
-                    found = create(found, f"plugin `{plugin}`")
-                self._hooks.register(found, plugin)
-            except PluginError as exc:
-                if plugin not in {entry.name for entry in known}:
-                    raise
-                self.plugin_errors.append(str(exc))
-                _log.error("%s", exc)
-
-    def _strategy(self, strategy: str | object, deadline: float) -> Participant:
-        label = f"strategy `{strategy}`"
-        if isinstance(strategy, str):
-            strategy = create(self.registry.load("strategy", strategy), label)
-        else:
-            label = f"strategy `{type(strategy).__name__}`"
-        return self._hooks.participant("strategy", strategy, label, deadline)
-
-    def _participant(
-        self, source: Source | Sequence[Source], deadline: float
-    ) -> Participant:
-        if isinstance(source, list | tuple) and len(source) == 1:
-            source = source[0]
-        label = type(source).__name__
-        if isinstance(source, list | tuple):
-            composite = self.registry.load("source", "composite")
-            source = create(composite, "source `composite`", layers=list(source))
-        elif isinstance(source, str):
-            label, colon, rest = source.partition(":")
-            if not colon:
-                msg = f"source `{source}` is no URI; write `file:{source}` for a file"
-                raise PluginError(msg)
-            factory = self.registry.load("source", label)
-            make = getattr(factory, "from_uri", None)
-            if make is None:
-                msg = f"source `{label}` has no classmethod `from_uri(rest)`"
-                raise PluginApiError(msg)
-            source = create(make, f"source `{label}`", rest)
-        label = f"source `{getattr(source, 'name', None) or label}`"
-        return self._hooks.participant("source", source, label, deadline)
 
     # -- running -----------------------------------------------------------------
 
@@ -274,7 +223,7 @@ class Runtime:
 
     def hint(self) -> None:
         """Say that the source may have changed; safe from any thread and signal."""
-        self._reloader.hint()
+        self._reloader.note()
 
     def approve(self, digest: str | None = None) -> Outcome:
         """Carry out the plan that is held.

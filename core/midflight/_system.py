@@ -15,7 +15,7 @@ def _spawn(name: str, target: Callable[[], None]) -> None:
 
 
 def _wait(condition: threading.Condition, timeout: float | None) -> None:
-    condition.wait(timeout)
+    condition.wait(timeout and min(timeout, threading.TIMEOUT_MAX))
 
 
 @attrs.frozen

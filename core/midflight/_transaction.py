@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+import types
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -13,17 +14,13 @@ from midflight import errors
 from midflight._document import Document
 from midflight._driver import Steps
 from midflight._engine import Engine, Running, Snapshot, Typed, Views
+from midflight._modules import UnhealthyError, begun, prepared
 from midflight._outcome import Outcome, Reason
 from midflight._plan import Plan, Reconfigure, Start, Step, Stop, dependents
 from midflight.errors import Code, Fault, InvalidConfigurationError, MidflightError
-from midflight.hookspecs import Health
 
 _log = logging.getLogger("midflight")
 _Failure = tuple[str, MidflightError]
-
-
-class UnhealthyError(MidflightError):
-    """A module says, after its commit, that it does not work."""
 
 
 @attrs.define(eq=False)
@@ -70,8 +67,10 @@ class Transaction:
     def run(self) -> Steps[Outcome]:
         """Carry the plan out; the result says how it ended."""
         self._engine.wanted = self._new.document
-        outcome = yield from self._run()
-        self._engine.wanted = None
+        try:
+            outcome = yield from self._run()
+        finally:
+            self._engine.wanted = None
         # Views that were bound while the change was under way; mostly there are none.
         try:
             in_force = self._engine.snapshot.document
@@ -99,7 +98,8 @@ class Transaction:
         if failed is not None:
             return (yield from self._undo(*failed))
         # The one store by which readers see the new generation.
-        self._engine.snapshot = attrs.evolve(self._new, running=self._engine.working)
+        running = types.MappingProxyType(self._engine.working)
+        self._engine.snapshot = attrs.evolve(self._new, running=running)
         _show(views)
         yield from self._retire()
         return self._end(ends.Applied, Reason.CHANGED)
@@ -145,7 +145,7 @@ class Transaction:
         for work in self._works:
             if work.after is not None:
                 try:
-                    work.prepared = yield from _prepared(work.after, self._new.document)
+                    work.prepared = yield from prepared(work.after, self._new.document)
                 except MidflightError as exc:
                     return work.step.module, exc
                 work.holds = True
@@ -191,7 +191,7 @@ class Transaction:
                 work.touched, work.holds = True, False
                 previous = work.before if work.in_place else None
                 try:
-                    yield from _begin(
+                    yield from begun(
                         work.after, self._new.document, work.prepared, previous
                     )
                 except MidflightError as exc:
@@ -211,7 +211,8 @@ class Transaction:
 
     def _undo(self, name: str, error: MidflightError) -> Steps[Outcome]:
         """Bring every module back, last change first; name those that do not come."""
-        _log.warning("taking the change back: %s", error)
+        cause = error.cause if isinstance(error, errors.HookError) else None
+        _log.warning("taking the change back: %s", error, exc_info=cause)
         yield from self._discard()
         lost: set[str] = set()
         working = self._engine.working
@@ -228,7 +229,7 @@ class Transaction:
         lost.update(work.step.module for work in self._works if work.stopped)
         degraded = yield from self._rebuild(lost)
         self._engine.snapshot = attrs.evolve(
-            self._old, running=working, degraded=tuple(degraded)
+            self._old, running=types.MappingProxyType(working), degraded=tuple(degraded)
         )
         reason = Reason.STEP_TIMEOUT if _timed_out(error) else Reason.STEP_FAILED
         if isinstance(error, UnhealthyError):
@@ -261,8 +262,8 @@ class Transaction:
         """
         document, config = self._old.document, module.entry.config
         module.typed = yield from self._engine.structured(config, module.kind.config)
-        prepared = yield from _prepared(module, document)
-        yield from _begin(module, document, prepared, previous)
+        ready = yield from prepared(module, document)
+        yield from begun(module, document, ready, previous)
 
     def _rebuild(self, lost: set[str]) -> Steps[list[str]]:
         """Make old modules anew, with those that need a lost object."""
@@ -303,31 +304,6 @@ class Transaction:
         self._warnings.append(text)
 
 
-def _prepared(module: Running, document: Document) -> Steps[Any]:
-    """Let a module use its configuration before anything is changed."""
-    if not module.participant.has("prepare"):
-        return None
-    call = module.participant.call
-    return (yield call("prepare", config=module.typed, document=document))
-
-
-def _begin(
-    module: Running, document: Document, prepared: Any, previous: Running | None = None
-) -> Steps[None]:
-    """Start a module, or reconfigure it from `previous`; then ask how it is."""
-    call, config = module.participant.call, module.typed
-    arguments = {"config": config, "prepared": prepared, "document": document}
-    if previous is None:
-        yield call("start", **arguments)
-    else:
-        yield call("reconfigure", previous=previous.typed, **arguments)
-    if module.participant.has("probe"):
-        health = yield call("probe")
-        if isinstance(health, Health) and not health.healthy:
-            msg = f"{module.participant.label} is not healthy: {health.detail}"
-            raise UnhealthyError(msg)
-
-
 def _by_age(works: list[_Work], old: Document) -> list[_Work]:
     """Return those whose old objects stop first, dependents before what they need."""
     found = {work.step.module: work for work in works if work.stops_first}
@@ -343,21 +319,3 @@ def _show(views: Views) -> None:
 
 def _timed_out(error: MidflightError) -> bool:
     return isinstance(error, errors.StepTimeoutError)
-
-
-def stop_all(engine: Engine, limit: Callable[[], float]) -> Steps[None]:
-    """Stop every running module, dependents first.
-
-    Args:
-        engine: whose modules to stop.
-        limit: returns how many seconds the next `stop` may take.
-    """
-    snapshot = engine.snapshot
-    for name in reversed(snapshot.document.build_order):
-        module = snapshot.running[name]
-        if module.state == "running" and module.participant.has("stop"):
-            try:
-                yield module.participant.call("stop", limit())
-            except MidflightError as exc:
-                _log.warning("%s", exc)
-        module.state = "stopped"

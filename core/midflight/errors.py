@@ -59,9 +59,15 @@ def shown(value: object, limit: int = 40) -> str:
     """Show a value found where it should not be, at most `limit` characters."""
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001  # a foreign __repr__ must not hide the fault
+    except (Exception, SystemExit):  # noqa: BLE001  # a foreign __repr__ must not hide the fault
         text = f"<{type(value).__name__}>"
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def plain(text: str, limit: int = 200) -> str:
+    """Cut a foreign text to `limit` characters, and write out what is not printable."""
+    cut = text if len(text) <= limit else f"{text[: limit - 1]}…"
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -107,7 +113,7 @@ class Fault:
     """
 
     code: Code
-    message: str
+    message: str = attrs.field(converter=plain)
     path: Path = ()
     place: Place | None = None
     found: str = ""
@@ -194,8 +200,12 @@ class HookError(MidflightError):
 
     def __init__(self, label: str, hook: str, cause: BaseException) -> None:
         self.label, self.hook, self.cause = label, hook, cause
-        detail = str(cause) or type(cause).__name__
-        super().__init__(f"{label}: `{hook}` raised {type(cause).__name__}: {detail}")
+        kind = type(cause).__name__
+        try:
+            detail = plain(str(cause)) or kind
+        except (Exception, SystemExit):  # noqa: BLE001  # a foreign __str__ must not hide the fault
+            detail = kind
+        super().__init__(f"{label}: `{hook}` raised {kind}: {detail}")
 
 
 class StepTimeoutError(MidflightError):

@@ -7,8 +7,10 @@ Three roles are participants: live objects with `@hookimpl` methods. Sources hav
 `load`, `hash`, `watch`, `put`, `history`, `read_version`; strategies `on_change`;
 modules `prepare`, `start`, `reconfigure`, `probe`, `discard`, `stop`. The core calls
 one participant at a time, and registered plugins may wrap any such call with
-`@hookimpl(wrapper=True)`. An implementation names only the arguments it wants. Any
-hook of a participant may be `async def`: it then runs on the application's event loop.
+`@hookimpl(wrapper=True)`. An implementation names only the arguments it wants, among
+them `runtime` and, for a participant's hook, `participant`: whose it is, as in
+"module `web` (http)", so that a wrapper can tell. Any hook of a participant may be
+`async def`: it then runs on the application's event loop.
 """
 
 from __future__ import annotations
@@ -17,13 +19,12 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import pluggy
 
 from midflight._document import Document
+from midflight._hookdata import Health, Loaded, Version
 from midflight._outcome import Outcome
 from midflight._plan import Change, Plan
-from midflight.errors import Positions
 
 if TYPE_CHECKING:
     from midflight._runtime import Runtime
@@ -32,73 +33,21 @@ hookspec = pluggy.HookspecMarker("midflight")
 hookimpl = pluggy.HookimplMarker("midflight")
 
 SOURCE_HOOKS = frozenset({"load", "hash", "watch", "put", "history", "read_version"})
+__all__ = ["Health", "Loaded", "Version", "hookimpl", "hookspec"]
 STRATEGY_HOOKS = frozenset({"on_change"})
 _START = {"prepare", "start", "reconfigure"}
 MODULE_HOOKS = frozenset(_START | {"probe", "discard", "stop"})
 
 
-@attrs.frozen
-class Loaded:
-    """What one read of a source gave.
-
-    Args:
-        document: a `Document`, or the parsed mapping, which the core wraps and freezes.
-        version: the source's own mark of a stored document; `None` for a plain file.
-        positions: finds the place of a key path, for errors; called only for those.
-        token: what `hash` would have returned for just this read. Without it the core
-            asks `hash` once more, and keeps the token only if it has not moved.
-    """
-
-    document: Document | Mapping[str, Any]
-    version: str | int | None = None
-    positions: Positions | None = None
-    token: str | None = None
-
-
-@attrs.frozen
-class Version:
-    """One stored version of a document, as `history` lists it.
-
-    Args:
-        version: the source's own mark.
-        digest: the digest of the document stored under it, or empty if unknown.
-        author: who put it.
-        message: why.
-        at: seconds since 1970, or `None` if unknown.
-    """
-
-    version: str | int
-    digest: str = ""
-    author: str = ""
-    message: str = ""
-    at: float | None = None
-
-
-@attrs.frozen
-class Health:
-    """What a module says of itself.
-
-    Args:
-        healthy: whether it works with the values in force.
-        values: the values in force, for people and for tests of a rollback.
-        detail: one line about what is wrong.
-    """
-
-    healthy: bool = True
-    values: Mapping[str, Any] = attrs.field(factory=dict)
-    detail: str = ""
-
-
-# -- sources -----------------------------------------------------------------------
-
-
+# -- sources
 @hookspec(firstresult=True)
 def watch(
-    notify: Callable[[], None], runtime: Runtime
+    notify: Callable[[], None], participant: str, runtime: Runtime
 ) -> AbstractContextManager[object] | None:
     """Tell the core when the source may have changed. Optional.
 
-    Called: once at start, before the first `load`, if the runtime watches.
+    Called: at start, before the first `load`, if the runtime watches; again if it
+        failed or was lost.
     Thread: the core's; the context manager may call `notify` from any thread,
         which then may run the change itself: hold no lock of yours while you call it.
     Arguments: `notify` is a hint without a payload; lost, doubled and late hints are
@@ -110,7 +59,7 @@ def watch(
 
 
 @hookspec(firstresult=True)
-def hash(runtime: Runtime) -> str | None:  # noqa: A001  # the contract's name
+def hash(participant: str, runtime: Runtime) -> str | None:  # noqa: A001  # the contract's name
     """Return a cheap token that differs whenever `load` would differ.
 
     Called: before each `load`, and at every sweep.
@@ -124,7 +73,7 @@ def hash(runtime: Runtime) -> str | None:  # noqa: A001  # the contract's name
 
 
 @hookspec(firstresult=True)
-def load(runtime: Runtime) -> Loaded | Mapping[str, Any]:
+def load(participant: str, runtime: Runtime) -> Loaded | Mapping[str, Any]:
     """Read the whole configuration, in one read.
 
     Called: at start, and whenever the token differs from that of the last good read.
@@ -144,6 +93,7 @@ def put(
     expected_version: str | int | None,
     author: str,
     message: str,
+    participant: str,
     runtime: Runtime,
 ) -> str | int:
     """Store a new version of the configuration. Optional: makes a source writable.
@@ -159,7 +109,7 @@ def put(
 
 
 @hookspec(firstresult=True)
-def history(limit: int, runtime: Runtime) -> list[Version]:
+def history(limit: int, participant: str, runtime: Runtime) -> list[Version]:
     """List stored versions, newest first. Optional.
 
     Called: by the command line and the admin.
@@ -172,7 +122,7 @@ def history(limit: int, runtime: Runtime) -> list[Version]:
 
 
 @hookspec(firstresult=True)
-def read_version(version: str | int, runtime: Runtime) -> Loaded:
+def read_version(version: str | int, participant: str, runtime: Runtime) -> Loaded:
     """Read one stored version. Optional.
 
     Called: by the command line and the admin, to show or to restore it.
@@ -184,9 +134,7 @@ def read_version(version: str | int, runtime: Runtime) -> Loaded:
     """
 
 
-# -- plugins on the way ------------------------------------------------------------
-
-
+# -- plugins on the way
 @hookspec(firstresult=True)
 def transform(document: Document, runtime: Runtime) -> Document:
     """Change a document between load and use: interpolation, secrets.
@@ -233,7 +181,7 @@ def json_schema(type: Any, runtime: Runtime) -> Mapping[str, Any] | None:  # noq
 
 
 @hookspec(firstresult=True)
-def on_change(change: Change, runtime: Runtime) -> Plan | None:
+def on_change(change: Change, participant: str, runtime: Runtime) -> Plan | None:
     """Decide what a change needs.
 
     Called: when the wanted digest differs from the one in force; not at start.
@@ -247,11 +195,9 @@ def on_change(change: Change, runtime: Runtime) -> Plan | None:
     """
 
 
-# -- modules -----------------------------------------------------------------------
-
-
+# -- modules
 @hookspec(firstresult=True)
-def prepare(config: Any, document: Document, runtime: Runtime) -> Any:
+def prepare(config: Any, document: Document, participant: str, runtime: Runtime) -> Any:
     """Use the new configuration without any effect that others see. Optional.
 
     Called: for every touched module before any is changed, in dependency order; for a
@@ -268,7 +214,9 @@ def prepare(config: Any, document: Document, runtime: Runtime) -> Any:
 
 
 @hookspec(firstresult=True)
-def start(config: Any, prepared: Any, document: Document, runtime: Runtime) -> None:
+def start(
+    config: Any, prepared: Any, document: Document, participant: str, runtime: Runtime
+) -> None:
     """Begin to work.
 
     Called: in dependency order; `runtime.module(name)` has what it depends on.
@@ -282,7 +230,12 @@ def start(config: Any, prepared: Any, document: Document, runtime: Runtime) -> N
 
 @hookspec(firstresult=True)
 def reconfigure(
-    config: Any, previous: Any, prepared: Any, document: Document, runtime: Runtime
+    config: Any,
+    previous: Any,
+    prepared: Any,
+    document: Document,
+    participant: str,
+    runtime: Runtime,
 ) -> None:
     """Take a new configuration while running. Optional: without it, a restart.
 
@@ -298,7 +251,7 @@ def reconfigure(
 
 
 @hookspec(firstresult=True)
-def probe(runtime: Runtime) -> Health | Mapping[str, Any] | None:
+def probe(participant: str, runtime: Runtime) -> Health | Mapping[str, Any] | None:
     """Say how the module is and which values are in force. Optional.
 
     Called: after its own commit, before the snapshot is exchanged; and on request.
@@ -312,10 +265,11 @@ def probe(runtime: Runtime) -> Health | Mapping[str, Any] | None:
 
 
 @hookspec(firstresult=True)
-def discard(prepared: Any, runtime: Runtime) -> None:
+def discard(prepared: Any, participant: str, runtime: Runtime) -> None:
     """Let go of what `prepare` returned, since it will not be used. Optional.
 
-    Called: when a prepared change is not committed, in reverse order.
+    Called: when a prepared change is not committed, in reverse order; not once
+        `start` or `reconfigure` was called with it, even if that raised.
     Thread: the one that applies.
     Arguments: `prepared` is what `prepare` returned.
     Returns: nothing.
@@ -325,11 +279,11 @@ def discard(prepared: Any, runtime: Runtime) -> None:
 
 
 @hookspec(firstresult=True)
-def stop(runtime: Runtime) -> None:
+def stop(participant: str, runtime: Runtime) -> None:
     """End all work and let go of everything. Optional.
 
-    Called: once for each started object, before what it depends on is stopped; also
-        on an object whose `start` failed.
+    Called: once for each started object, before what it depends on is stopped (of a
+        class with `overlap`: after the change); also if its `start` failed.
     Thread: the one that applies, within the module's deadline.
     Arguments: `runtime` is the runtime that stops it.
     Returns: nothing.
@@ -338,7 +292,7 @@ def stop(runtime: Runtime) -> None:
     """
 
 
-# -- observers ---------------------------------------------------------------------
+# -- observers
 @hookspec
 def on_outcome(outcome: Outcome, runtime: Runtime) -> None:
     """Observe how an attempt ended.

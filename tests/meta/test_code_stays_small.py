@@ -38,12 +38,14 @@ def statements(function):
 
 
 def logical_lines(tree):
-    """Return how many statements a file has, docstrings left out.
+    """Return how many statements a file has, docstrings and imports left out.
 
     Unlike physical lines, the count does not depend on how a formatter folds a call.
     """
+    silent = (ast.Import, ast.ImportFrom)
     return sum(
         isinstance(node, ast.stmt)
+        and not isinstance(node, silent)
         and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
         for node in ast.walk(tree)
     )

@@ -46,7 +46,8 @@ def test_every_hook_gives_six_answers(name):
 
 def test_every_argument_is_explained():
     """The answer `Arguments` names each argument of the first hook that has it."""
-    told, missing = set(), []
+    # `participant` belongs to all of them: the module's docstring explains it.
+    told, missing = {"participant"}, []
     for name, hook in HOOKS.items():
         answer = hook.__doc__.partition("Arguments:")[2].partition("Returns:")[0]
         told |= set(re.findall(r"`(\w+)`", answer))

@@ -65,8 +65,7 @@ class EnvSource:
     @hookimpl
     def hash(self) -> str:
         """Return a digest of the variables; it gives no value away."""
-        text = "\0".join(f"{name}={value}" for name, value in self._variables())
-        return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+        return _token(self._variables())
 
     @hookimpl
     def load(self) -> Loaded:
@@ -78,7 +77,8 @@ class EnvSource:
         faults: list[Fault] = []
         paths: dict[Path, str] = {}
         document: dict[str, Any] = {}
-        for name, value in self._variables():
+        variables = self._variables()
+        for name, value in variables:
             path = self._path(name, faults)
             if path and _is_free(path, name, paths, faults):
                 paths[path] = name
@@ -86,7 +86,8 @@ class EnvSource:
                 _put(document, path, value_of(value, path, place, faults))
         if faults:
             raise InvalidConfigurationError(faults)
-        return Loaded(document, positions=lambda path: self._place(path, paths))
+        token = _token(variables)
+        return Loaded(document, None, lambda path: self._place(path, paths), token)
 
     def _variables(self) -> list[tuple[str, str]]:
         """Return the variables that count, and those that nearly do, by name."""
@@ -148,3 +149,8 @@ def _put(document: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     for key in path[:-1]:
         document = document.setdefault(key, {})
     document[path[-1]] = value
+
+
+def _token(variables: list[tuple[str, str]]) -> str:
+    text = "\0".join(f"{name}={value}" for name, value in variables)
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()

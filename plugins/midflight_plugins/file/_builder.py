@@ -232,7 +232,7 @@ class Builder:
             raise Refused
         if self._record and not self._in_merge():
             self.parsed.spots.setdefault(self._path(), self.spot(mark))
-        if len(self._stack) == 2 and self._stack[0].key == "modules":  # noqa: PLR2004
+        if len(self._stack) == 2 and self._stack[0].key == "modules":  # noqa: PLR2004  # an entry of the top level
             self.parsed.items.append(self.spot(mark))
         if len(self._stack) >= self._limits.max_depth:
             msg = f"nested deeper than {self._limits.max_depth} levels"

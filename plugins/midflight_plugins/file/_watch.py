@@ -158,6 +158,9 @@ class Watch:
 
     def rearm(self) -> None:
         """Watch what has to be watched now; never raises for a lack of means."""
+        if self._process != os.getpid():
+            # The thread that held it at the fork is not in this process.
+            self._lock = threading.RLock()
         try:
             with self._lock:
                 if not self._closed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,6 +57,7 @@ class HttpConfig:
         return self.uds or (self.host, self.port)
 
     @property
-    def served(self) -> tuple[str, bool, Mapping[str, Any]]:
+    def served(self) -> tuple[str, bool, str]:
         """What answers the requests: two equal ones share an application."""
-        return self.app, self.factory, self.settings
+        # 1, 1.0 and true are equal in Python, and are not the same setting.
+        return self.app, self.factory, json.dumps(self.settings, default=repr)

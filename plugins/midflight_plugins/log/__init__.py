@@ -30,6 +30,8 @@ class OutcomeLog:
             level = logging.ERROR
             faults = "".join(f"\n  {fault}" for fault in outcome.faults)
             stays = "; the running configuration stays" if outcome.generation else ""
+            if outcome.degraded:
+                stays = f"; not brought back: {', '.join(outcome.degraded)}"
             text = f"{outcome.name}, {outcome.reason}{stays}"
             text += f":{faults}" if faults else ""
         if text and (isinstance(outcome, Applied) or text != self._said):

@@ -87,7 +87,9 @@ class MemorySource:
             InvalidConfigurationError: JSON text that is none, with line and column.
         """
         head = self._head()
-        return self._loaded(head) if head else Loaded(_EMPTY, None, self._place)
+        if head is None:
+            return Loaded(_EMPTY, None, self._place, str(None))
+        return self._loaded(head)
 
     @hookimpl
     def watch(self, notify: Callable[[], None]) -> AbstractContextManager[None]:
@@ -161,7 +163,8 @@ class MemorySource:
             content = _parsed(content, self.name)
         elif not isinstance(content, Document):
             content = copy.deepcopy(content)
-        return Loaded(content, stored.listed.version, self._place)
+        version = stored.listed.version
+        return Loaded(content, version, self._place, str(version))
 
     def _place(self, _path: Path) -> Place:
         return Place(self.name)

@@ -85,7 +85,9 @@ class Partial:
             Reconfigure(name, "configuration changed", diff.paths(name))
             for name in diff.modified
         )
-        return Plan(tuple(steps), reason="only reconfigurable modules changed")
+        why = "only reconfigurable modules changed"
+        otherwise = Plan.full(diff, "a module did not take its change in place")
+        return Plan(tuple(steps), reason=why, fallback=otherwise)
 
 
 class Hold:
@@ -109,5 +111,6 @@ class Guarded:
         """Return the surgical plan, or a refusal with `E_BLAST`."""
         gone, had = len(change.diff.removed), len(change.diff.old.modules)
         if gone * 2 > had:
-            return Plan.refuse(f"removes {gone} of {had} modules", Code.E_BLAST)
+            why = f"removes {gone} of {had} modules; remove fewer at once"
+            return Plan.refuse(why, Code.E_BLAST)
         return Surgical().on_change(change)
