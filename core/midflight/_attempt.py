@@ -107,7 +107,7 @@ def _identity(document: Document) -> Document:
     return document
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Attempts:
     """Observed, desired, applied, rejected: each its own variable.
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import graphlib
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -107,6 +105,8 @@ class Document:
     @functools.cached_property
     def digest(self) -> str:
         """The sha256 of the typed canonical form, made of the parts' digests."""
+        import hashlib
+
         modules = self.modules
         text = "".join([f"{name}:{modules[name].digest};" for name in sorted(modules)])
         parts = {name: digest_of(value) for name, value in self.sections.items()}
@@ -130,6 +130,8 @@ class Document:
                     msg = f"module `{name}` depends on `{other}`, which is not there"
                     path = ("modules", name, "dependsOn", at)
                     faults.add(Code.E_DEP, msg, path, hint=hint)
+        import graphlib
+
         graph = dict.fromkeys(self.modules, ()) | needs
         try:
             if not faults:

@@ -33,7 +33,7 @@ class Owner:
     owed: Callable[[], Any] | None = None  # a `stop` that had to wait for that
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Call:
     """One call of foreign code: what, whose, under which hook's name, how long."""
 
@@ -48,7 +48,7 @@ Steps = Generator[Call, Any, T]
 """What yields calls of foreign code, is sent their results, and returns a `T`."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Lease:
     """The right of one thread to go on with a run; ends with the run or a fence."""
 
@@ -56,7 +56,7 @@ class _Lease:
     active: bool = True
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Run:
     steps: Steps[Any]
     after: Callable[[], None]

@@ -92,7 +92,7 @@ Typed = dict[str, tuple[ModuleType, Any]]
 Views = list[tuple[Live[Any], object, Any]]
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Engine:
     """Holds what runs; makes modules; asks the strategy. One change at a time."""
 

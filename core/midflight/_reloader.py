@@ -27,7 +27,7 @@ QUIET = 0.010  # s without a hint that end a burst
 LONGEST = 0.200  # s after which a burst is acted on all the same
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Ticket:
     """Somebody waits for the outcome of an attempt."""
 
@@ -35,7 +35,7 @@ class _Ticket:
     outcome: Outcome | None = None
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, repr=False, kw_only=True)
 class Reloader:
     """Looks at the source when hinted, asked, due for a retry or a sweep.
 

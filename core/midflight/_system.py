@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -14,11 +13,17 @@ def _spawn(name: str, target: Callable[[], None]) -> None:
     threading.Thread(target=target, name=name, daemon=True).start()
 
 
+def _random() -> float:
+    import random
+
+    return random.random()
+
+
 def _wait(condition: threading.Condition, timeout: float | None) -> None:
     condition.wait(timeout and min(timeout, threading.TIMEOUT_MAX))
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class System:
     """What the core takes from the machine it runs on.
 
@@ -32,6 +37,6 @@ class System:
 
     monotonic: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
-    random: Callable[[], float] = random.random
+    random: Callable[[], float] = _random
     wait: Callable[[threading.Condition, float | None], None] = _wait
     spawn: Callable[[str, Callable[[], None]], None] = _spawn

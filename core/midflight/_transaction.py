@@ -23,7 +23,7 @@ _log = logging.getLogger("midflight")
 _Failure = tuple[str, MidflightError]
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Work:
     """What happens to one module in this transaction."""
 
@@ -49,7 +49,7 @@ class _Work:
         return not self.before.kind.overlap or self.before.state != "running"
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Transaction:
     """Resolve, prepare all, commit each, exchange the snapshot; or undo in reverse."""
 

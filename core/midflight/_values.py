@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
-import json
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
@@ -131,6 +129,9 @@ def digest_of(value: Any) -> str:
 
     1, 1.0, true and "1" differ; the order of keys does not count.
     """
+    import hashlib
+    import json
+
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=_time_form)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 import attrs
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class OpenWatch:
     """One opened watch; a hint of a watch that is not alive counts for nothing."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import enum
 from collections.abc import Callable, Iterable
 from enum import auto
@@ -72,6 +71,8 @@ def plain(text: str, limit: int = 200) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the hint for a misspelt word: the nearest known one, else all."""
+    import difflib
+
     names = sorted(known)
     near = difflib.get_close_matches(word, names, n=1)
     if near:
