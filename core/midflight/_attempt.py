@@ -132,9 +132,9 @@ class Attempts:
     # Whether `_token` is known to be that of what was loaded. If not, content that
     # came and went in between could hide: the next look loads once more.
     _proven: bool = False
+    _tells: bool = False  # whether `load` says which token it belongs to
     _tries: int = 0
     _failed_at: float = 0.0
-    _observers: dict[str, Owner] = attrs.field(factory=dict)
     reading: threading.Lock = attrs.field(factory=threading.Lock)
 
     def make(self, cause: str) -> Steps[Outcome]:
@@ -162,7 +162,7 @@ class Attempts:
 
     def _attempt(self, cause: str) -> Steps[Outcome]:
         insist = cause not in {"hint", "sweep"}
-        found = yield from self._read_alone(insist=insist)
+        found = yield from self._read_alone(cause, insist=insist)
         if isinstance(found, Outcome):
             return found
         loaded, positions = found[1], found[1].positions
@@ -182,7 +182,9 @@ class Attempts:
             return _failed(exc, Reason.PLUGIN_FAILED, exc.code)
         return (yield from self._carried_out(plan, document, loaded))
 
-    def _read_alone(self, *, insist: bool) -> Steps[Outcome | tuple[Document, Loaded]]:
+    def _read_alone(
+        self, cause: str, *, insist: bool
+    ) -> Steps[Outcome | tuple[Document, Loaded]]:
         """Read the source while no `check` or `read` of another thread does."""
         lock, limit = self.reading, self.source.deadline
         alone = functools.partial(lock.acquire, timeout=limit / 2)
@@ -193,32 +195,37 @@ class Attempts:
         except MidflightError as exc:
             return self._unread(exc)
         try:
-            return (yield from self._read(insist=insist))
+            return (yield from self._read(cause, insist=insist))
         finally:
             lock.release()
 
     def _unread(self, error: MidflightError) -> Outcome:
+        self._token = None
         since = self.source_error[1] if self.source_error else self._system.wall()
         self.source_error = (str(error), since)
         return _failed(error, Reason.SOURCE_UNAVAILABLE, Code.E_SOURCE)
 
-    def _read(self, *, insist: bool) -> Steps[Outcome | tuple[Document, Loaded]]:
+    def _read(
+        self, cause: str, *, insist: bool
+    ) -> Steps[Outcome | tuple[Document, Loaded]]:
         """Read the source, unless its token says that there is nothing new."""
         token: str | None = None
-        before: str | None = None
+        unproven, before = self._token, self._token if self._proven else None
         try:
-            if self.source.has("hash"):
+            # A hint is mostly true: where `load` tells its token, that alone will do.
+            if self.source.has("hash") and not (cause == "hint" and self._tells):
                 token = yield self.source.call("hash")
-            before, proven = self._token, self._proven
-            if token is not None and token == before and proven and not insist:
+            if token is not None and token == before and not insist:
                 return Unchanged(reason=Reason.SAME_TOKEN)
-            self._token, self.desired = None, ""
+            self._token = None
             found = yield from loaded_from(self.source)
-            self._token, self._proven = found[1].token, True
-            if self._token is None:
-                self._token, self._proven = token, token == before
+            told = found[1].token
+            self._tells = told is not None
+            self._token, self._proven = told or token, bool(told) or token == unproven
+            if told is not None and told == before and not insist:
+                return Unchanged(reason=Reason.SAME_TOKEN)
         except InvalidConfigurationError as exc:
-            self._token, self._proven = token, token == before
+            self._token, self._proven, self.desired = token, token == unproven, ""
             self._recovered()
             faults = yield from every_fault(self.engine, exc)
             return ends.Rejected(reason=Reason.INVALID, faults=faults, error=exc)
@@ -230,9 +237,9 @@ class Attempts:
     def _known(self, document: Document, *, insist: bool) -> Outcome | None:
         """Return the outcome for a document that needs no plan."""
         snapshot = self.engine.snapshot
-        if snapshot.generation and document.digest == snapshot.digest:
-            same = Unchanged(reason=Reason.SAME_DIGEST)
-            return None if snapshot.degraded else same
+        runs = snapshot.generation and document.digest == snapshot.digest
+        if runs and not snapshot.degraded:
+            return Unchanged(reason=Reason.SAME_DIGEST)
         refused = self.rejected.digest if self.rejected else None
         if document.digest == refused and not insist:
             return Unchanged(reason=Reason.ALREADY_REJECTED)
@@ -306,11 +313,11 @@ class Attempts:
         """Call each observer by itself; none can hurt another."""
         arguments = {"outcome": outcome, "runtime": self.engine.runtime}
         for impl in self.engine.hooks.hook.on_outcome.get_hookimpls():
+            named = {name: arguments[name] for name in impl.argnames}
             label = f"plugin `{impl.plugin_name}`"
-            owner = self._observers.setdefault(label, Owner(label))
-            call = functools.partial(impl.function, *map(arguments.get, impl.argnames))
+            call = self.engine.foreign(label, "on_outcome", impl.function, **named)
             try:
-                yield Call(call, owner, "on_outcome", _OBSERVER_LIMIT)
+                yield attrs.evolve(call, limit=_OBSERVER_LIMIT)
             except MidflightError as exc:
                 _log.warning("%s", exc)
 

@@ -212,8 +212,8 @@ def _module(
     rest.pop("type", None)
     config = rest.pop("config", None)
     if not isinstance(config, FrozenDict | None):
-        msg, where = "`config` is not a mapping", (*path, "config")
-        faults.add(Code.E_TYPE, msg, where, found=shown(config), expected="a mapping")
+        where, found = (*path, "config"), shown(config)
+        faults.add(Code.E_TYPE, "`config` is not a mapping", where, found=found)
     needs = () if (found := rest.pop("dependsOn", None)) is None else found
     if not isinstance(needs, tuple) or not all(isinstance(n, str) for n in needs):
         msg, where = "`dependsOn` is not a list of names", (*path, "dependsOn")

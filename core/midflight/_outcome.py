@@ -40,7 +40,8 @@ class Outcome:
 
     Args:
         reason: the stable reason.
-        cause: what asked for the attempt: `start`, `hint`, `sweep`, `retry`, `reload`.
+        cause: what asked for the attempt: `start`, `hint`, `sweep`, `retry`, `reload`
+            or `approve`.
         generation: the generation in force after the attempt.
         digest: the digest that was attempted; empty if nothing could be read.
         plan: the steps, once there was a plan.

@@ -24,6 +24,7 @@ from midflight.errors import (
     InvalidConfigurationError,
     MidflightError,
     PluginError,
+    SourceUnavailableError,
     StoppedError,
 )
 from midflight.hookspecs import Health, Loaded
@@ -303,6 +304,11 @@ def _as_error(outcome: Outcome) -> MidflightError:
         return StoppedError("the runtime was stopped while it started")
     if isinstance(outcome.error, InvalidConfigurationError) or outcome.error is None:
         return InvalidConfigurationError(outcome.faults)
+    unread = outcome.reason is Reason.SOURCE_UNAVAILABLE
+    if unread and not isinstance(outcome.error, SourceUnavailableError):
+        error = SourceUnavailableError(str(outcome.error))
+        error.__cause__ = outcome.error
+        return error
     if isinstance(outcome.error, MidflightError):
         return outcome.error
     return PluginError(str(outcome.error))

@@ -62,7 +62,8 @@ def watch(
 def hash(participant: str, runtime: Runtime) -> str | None:  # noqa: A001  # the contract's name
     """Return a cheap token that differs whenever `load` would differ.
 
-    Called: before each `load`, and at every sweep.
+    Called: before a `load`, and at every sweep; not after a hint, if the last `load`
+        told its own token.
     Thread: the one that applies; never overlaps another hook of this source.
     Arguments: `runtime` is the runtime that asks.
     Returns: a string, or `None` if there is no token cheaper than `load`. An equal
@@ -76,7 +77,8 @@ def hash(participant: str, runtime: Runtime) -> str | None:  # noqa: A001  # the
 def load(participant: str, runtime: Runtime) -> Loaded | Mapping[str, Any]:
     """Read the whole configuration, in one read.
 
-    Called: at start, and whenever the token differs from that of the last good read.
+    Called: at start, at `reload`, at a retry, and whenever the token differs from that
+        of the last read, or is not known to be that read's own (see `Loaded.token`).
     Thread: the one that applies; never overlaps another hook of this source.
     Arguments: `runtime` is the runtime that asks.
     Returns: `Loaded`, or a plain mapping. The core copies it; keep no claim on it.
