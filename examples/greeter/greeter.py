@@ -59,16 +59,20 @@ class Greeter:
 
     @hookimpl
     def prepare(self, config: Settings) -> ThreadingHTTPServer | None:
-        """Open the new port, if there is one: if it is taken, nothing has changed."""
-        if self.server and config.port == self.config.port:
+        """Open a new port: if it is taken, nothing has changed.
+
+        A new object opens its port when it starts: until then the greeter that it
+        takes the place of may have it.
+        """
+        if self.server is None or config.port == self.config.port:
             return None
         return self._listen(config.port)
 
     @hookimpl
-    def start(self, config: Settings, prepared: ThreadingHTTPServer) -> None:
+    def start(self, config: Settings) -> None:
         """Begin to answer."""
         self.config, self.bucket = config, Bucket(config.rate)
-        self._serve(prepared)
+        self._serve(self._listen(config.port))
 
     @hookimpl
     def reconfigure(

@@ -1,6 +1,6 @@
 """Draw what `demo.py` shows as the picture in README: `python record.py`.
 
-Needs rich: `pip install 'midflight[rich]'`.
+Needs rich: `pip install rich`.
 """
 
 from __future__ import annotations
