@@ -302,13 +302,10 @@ def _as_error(outcome: Outcome) -> MidflightError:
     """Return the exception that a failed start raises, with every fault."""
     if outcome.reason is Reason.STOPPED:
         return StoppedError("the runtime was stopped while it started")
-    if isinstance(outcome.error, InvalidConfigurationError) or outcome.error is None:
+    if isinstance(error := outcome.error, InvalidConfigurationError | None):
         return InvalidConfigurationError(outcome.faults)
-    unread = outcome.reason is Reason.SOURCE_UNAVAILABLE
-    if unread and not isinstance(outcome.error, SourceUnavailableError):
-        error = SourceUnavailableError(str(outcome.error))
-        error.__cause__ = outcome.error
-        return error
-    if isinstance(outcome.error, MidflightError):
-        return outcome.error
-    return PluginError(str(outcome.error))
+    if outcome.reason is Reason.SOURCE_UNAVAILABLE and not isinstance(
+        error, SourceUnavailableError
+    ):
+        return SourceUnavailableError(str(error))
+    return error if isinstance(error, MidflightError) else PluginError(str(error))

@@ -69,7 +69,7 @@ def test_history_keeps_the_newest_versions():
 @pytest.mark.parametrize(
     ("text", "code", "place"),
     [
-        ('{"a":\n 1,}', Code.E_SYNTAX, "memory:2:4"),
+        ('{"a":\n 1 2}', Code.E_SYNTAX, "memory:2:4"),
         ('{"a": 1, "a": 2}', Code.E_DUPKEY, "memory"),
         ("{" + '"a":{' * 20_000, Code.E_SYNTAX, "memory"),
     ],

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
 
 from midflight import Applied, Held, Outcome, Runtime, Unchanged, hookimpl
 from midflight.errors import MidflightError
@@ -196,21 +195,26 @@ class Service:
 
 def leave_in(seconds: float, code: int) -> None:
     """End the process after so long, whatever still runs in it."""
+    overdue = threading.Event()
+
+    def tell() -> None:
+        overdue.wait()
+        _log.error("something did not stop within %.3g s and is left behind", seconds)
+
+    # Started now: at the end of the interpreter no thread can be. It is one of its
+    # own, since nobody may read standard error any more: what says so gets a moment.
+    telling = _background(tell)
 
     def leave() -> None:
         time.sleep(seconds)
-        # Nobody may read standard error any more: what says so gets a moment.
-        _background(_say_left, seconds).join(_MOMENT)
+        overdue.set()
+        telling.join(_MOMENT)
         os._exit(code)
 
     _background(leave)
 
 
-def _say_left(seconds: float) -> None:
-    _log.error("something did not stop within %.3g s and is left behind", seconds)
-
-
-def _background(target: Callable[..., None], *args: Any) -> threading.Thread:
-    thread = threading.Thread(target=target, args=args, daemon=True)
+def _background(target: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=target, daemon=True)
     thread.start()
     return thread
