@@ -90,5 +90,4 @@ def demo(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure; the figures of one run compare with each other only."""
     install(session, "bench")
-    for name in ("edit_to_module", "hooks"):
-        session.run("python", f"benchmarks/{name}.py", *session.posargs)
+    session.run("python", "benchmarks/run.py", *session.posargs)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from midflight import hookimpl
+
 # Nothing is asserted about speed: a busy machine must not turn a property red.
 settings.register_profile(
     "midflight", deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -25,3 +27,36 @@ def root() -> Path:
 def servers_required() -> bool:
     """Tell whether a missing server is a failure instead of a skip."""
     return os.environ.get("MIDFLIGHT_REQUIRE_SERVERS") == "1"
+
+
+class Fragile:
+    """A module that takes no change when told so."""
+
+    fails = ""
+
+    def __init__(self, name):
+        self.name = name
+
+    @hookimpl
+    def start(self):
+        pass
+
+    @hookimpl
+    def prepare(self):
+        self._maybe("prepare")
+
+    @hookimpl
+    def reconfigure(self):
+        self._maybe("reconfigure")
+
+    def _maybe(self, hook):
+        if Fragile.fails == hook:
+            Fragile.fails = ""
+            raise ValueError("no")
+
+
+@pytest.fixture
+def fragile():
+    """The class of modules that fail when told so."""
+    yield Fragile
+    Fragile.fails = ""

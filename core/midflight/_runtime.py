@@ -117,7 +117,8 @@ class Runtime:
             raise
         if not outcome.ok:
             self.stop()
-            raise _as_error(outcome)
+            error = _as_error(outcome)
+            raise error from (None if error is outcome.error else outcome.error)
         return outcome
 
     def stop(self) -> None:

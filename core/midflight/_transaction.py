@@ -174,6 +174,7 @@ class Transaction:
             path, faults = ("modules", name, "config"), cause.faults
         else:
             code = Code.E_TIMEOUT if _timed_out(error) else code
+            code = cause.code if isinstance(cause, errors.PluginError) else code
             path, faults = ("modules", name), (Fault(code, str(error)),)
         return [fault.under(path, self._positions) for fault in faults]
 

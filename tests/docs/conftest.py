@@ -73,7 +73,10 @@ class Page:
             return
         source = str(example.parsed)
         if named := NAMED.match(source):
-            path = self.folder / named[1]
+            name = Path(named[1])
+            stays = not name.is_absolute() and ".." not in name.parts
+            assert stays, f"a block writes out of its page's folder: {name}"
+            path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(source[named.end() :])
         runners: dict[str, Callable[[str, str, str | None], object]] = {

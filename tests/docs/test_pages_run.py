@@ -76,6 +76,9 @@ def test_no_block_escapes(name):
             pytest.fail.Exception,
         ),
         ("```toml\na =\n```", tomllib.TOMLDecodeError),
+        ("```text\n# /tmp/midflight/escaped.txt\n```", AssertionError),
+        ("```text\n# ../escaped.txt\n```", AssertionError),
+        ("```text\n# deep/../escaped.txt\n```", AssertionError),
         ("```json\n{\n```", json.JSONDecodeError),
     ],
 )

@@ -127,39 +127,6 @@ def eventually(holds: Callable[[], bool], timeout: float = 20.0) -> bool:
     return True
 
 
-class Fragile:
-    """A module that takes no change when told so."""
-
-    fails = ""
-
-    def __init__(self, name):
-        self.name = name
-
-    @hookimpl
-    def start(self):
-        pass
-
-    @hookimpl
-    def prepare(self):
-        self._maybe("prepare")
-
-    @hookimpl
-    def reconfigure(self):
-        self._maybe("reconfigure")
-
-    def _maybe(self, hook):
-        if Fragile.fails == hook:
-            Fragile.fails = ""
-            raise ValueError("no")
-
-
-@pytest.fixture
-def fragile():
-    """The class of modules that fail when told so."""
-    yield Fragile
-    Fragile.fails = ""
-
-
 @pytest.fixture
 def apps(monkeypatch):
     """A module of applications that configuration can name."""
@@ -178,12 +145,12 @@ def apps(monkeypatch):
 
 
 @pytest.fixture
-def make_site(apps, request):
+def make_site(apps, fragile, request):
     """A function that starts a site; it is stopped after the test."""
 
     def make(strategy: str = "surgical", **config: Any) -> Site:
         source = Source(**config)
-        modules: dict[str, Any] = {"http": HttpModule, "fragile": Fragile}
+        modules: dict[str, Any] = {"http": HttpModule, "fragile": fragile}
         runtime = Runtime(source, modules=modules, strategy=strategy)
         request.addfinalizer(runtime.stop)
         runtime.start()

@@ -20,38 +20,12 @@ class Source:
         return {"modules": self.modules}
 
 
-class Fragile:
-    """A module that takes no change when told so."""
-
-    fails = ""
-
-    def __init__(self, name):
-        self.name = name
-
-    @hookimpl
-    def start(self):
-        pass
-
-    @hookimpl
-    def prepare(self):
-        self._maybe("prepare")
-
-    @hookimpl
-    def reconfigure(self):
-        self._maybe("reconfigure")
-
-    def _maybe(self, hook):
-        if Fragile.fails == hook:
-            Fragile.fails = ""
-            raise ValueError("no")
-
-
 class Log:
     """A running `logging` module and the way to change it."""
 
-    def __init__(self) -> None:
-        self.source = Source()
-        modules: dict[str, Any] = {"logging": LoggingModule, "fragile": Fragile}
+    def __init__(self, fragile: Any) -> None:
+        self.source, self.fragile = Source(), fragile
+        modules: dict[str, Any] = {"logging": LoggingModule, "fragile": fragile}
         self.runtime = Runtime(self.source, modules=modules)
 
     def start(self, **config: Any) -> None:
@@ -68,7 +42,7 @@ class Log:
                 "other": {**other, "config": {"a": 1}},
             }
             assert self.runtime.reload().ok
-            Fragile.fails = failing
+            self.fragile.fails = failing
             self._set(config)
             self.source.modules["other"] = {**other, "config": {"a": 2}}
         else:
@@ -96,8 +70,8 @@ def pristine():
 
 
 @pytest.fixture
-def log():
+def log(fragile):
     """A module that the test starts; it is stopped after the test."""
-    log = Log()
+    log = Log(fragile)
     yield log
     log.runtime.stop()

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from midflight import Fault, Place, hookimpl
+from midflight import Fault, Loaded, Place, hookimpl
 from midflight.errors import Code, InvalidConfigurationError
 
 
@@ -32,17 +32,15 @@ class FolderSource:
     @hookimpl
     def hash(self) -> str:
         """Return a token for the names and the bytes of all files."""
-        token = hashlib.sha256()
-        for name, data in self._read():
-            token.update(f"{name} {len(data)} ".encode() + data)
-        return token.hexdigest()
+        return _token(self._read())
 
     @hookimpl
-    def load(self) -> dict[str, Any]:
+    def load(self) -> Loaded:
         """Read every file once; report every file that is wrong, not the first."""
         modules: dict[str, Any] = {}
         faults: list[Fault] = []
-        for name, data in self._read():
+        files = self._read()
+        for name, data in files:
             try:
                 modules[name] = json.loads(data)
             except ValueError as exc:
@@ -53,7 +51,7 @@ class FolderSource:
                 faults.append(Fault(Code.E_SYNTAX, str(exc), ("modules", name), place))
         if faults:
             raise InvalidConfigurationError(faults)
-        return {"modules": modules}
+        return Loaded({"modules": modules}, token=_token(files))
 
     def _read(self) -> list[tuple[str, bytes]]:
         if not self.path.is_dir():
@@ -61,3 +59,10 @@ class FolderSource:
             raise NotADirectoryError(msg)
         files = sorted(self.path.glob("*.json"))
         return [(file.stem, file.read_bytes()) for file in files]
+
+
+def _token(files: list[tuple[str, bytes]]) -> str:
+    token = hashlib.sha256()
+    for name, data in files:
+        token.update(f"{name} {len(data)} ".encode() + data)
+    return token.hexdigest()
