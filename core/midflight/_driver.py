@@ -12,7 +12,7 @@ import contextvars
 import logging
 import threading
 from collections.abc import Callable, Generator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import attrs
 
@@ -230,8 +230,7 @@ def drive_here(steps: Steps[T]) -> T:
         try:
             call = steps.throw(error) if error else steps.send(result)
         except StopIteration as stop:
-            value: T = stop.value
-            return value
+            return cast("T", stop.value)
         result, error = None, None
         try:
             result = call.function()

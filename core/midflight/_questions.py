@@ -30,8 +30,11 @@ def status(attempts: Attempts, mode: str, phase: str) -> dict[str, Any]:
     snapshot = attempts.engine.snapshot
     refused, held = attempts.rejected, attempts.held
     error, since = attempts.source_error or (None, None)
-    name = attempts.source.label.removeprefix("source ").strip("`")
-    source = {"name": name, "mode": mode, "version": snapshot.version}
+    source = {
+        "name": attempts.source.label.removeprefix("source ").strip("`"),
+        "mode": mode,
+        "version": snapshot.version,
+    }
     rejected = refused and {
         "digest": refused.digest or None,
         "reason": str(refused.reason),

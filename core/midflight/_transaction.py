@@ -168,15 +168,12 @@ class Transaction:
     def _faults(self, name: str, error: MidflightError, code: Code) -> list[Fault]:
         """Return what a module's failure says, placed at its entry."""
         cause = error.cause if isinstance(error, errors.HookError) else error
-        path: errors.Path
-        faults: tuple[Fault, ...]
         if isinstance(cause, InvalidConfigurationError):
-            path, faults = ("modules", name, "config"), cause.faults
-        else:
-            code = Code.E_TIMEOUT if _timed_out(error) else code
-            code = cause.code if isinstance(cause, errors.PluginError) else code
-            path, faults = ("modules", name), (Fault(code, str(error)),)
-        return [fault.under(path, self._positions) for fault in faults]
+            path = ("modules", name, "config")
+            return [fault.under(path, self._positions) for fault in cause.faults]
+        code = Code.E_TIMEOUT if _timed_out(error) else code
+        code = cause.code if isinstance(cause, errors.PluginError) else code
+        return [Fault(code, str(error)).under(("modules", name), self._positions)]
 
     # -- the change itself -------------------------------------------------------
 
