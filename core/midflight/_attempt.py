@@ -154,8 +154,9 @@ class Attempts:
             seconds=self._system.monotonic() - begun,
         )
         self._note(outcome)
-        if cause == "approve" and not outcome.transient:
-            self.approved = ""  # it held for that base only
+        spent = cause == "approve" or outcome.digest == self.approved
+        if spent and not (outcome.transient or isinstance(outcome, Unchanged)):
+            self.approved = ""  # an approval holds for one attempt, from that base
         if before != self._kept() or not isinstance(outcome, Unchanged):
             yield from self._tell(outcome)
         return outcome

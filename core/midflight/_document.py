@@ -20,6 +20,7 @@ from midflight.errors import (
 )
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_ENTRY = ("name", "type", "config", "dependsOn")
 _NAME_RULE = "a letter or digit, then up to 62 of A-Z a-z 0-9 . _ -"
 
 
@@ -93,6 +94,7 @@ class Document:
             found = type(raw).__name__
             faults.add(Code.E_TOPLEVEL, msg, found=found, expected=wanted)
         else:
+            _misspelt(raw, ("modules",), (), faults)
             rest = {key: value for key, value in raw.items() if key != "modules"}
             sections = freeze(rest, (), faults)
             modules = FrozenDict(_modules(raw.get("modules", ()), faults))
@@ -200,6 +202,7 @@ def _module(
         faults.add(Code.E_TYPE, msg, path, found=shown(entry), expected=wanted)
         return None
     listed = isinstance(key, int)
+    _misspelt(entry, _ENTRY if listed else _ENTRY[1:], path, faults)
     name = _string(entry, "name", path, faults) if listed else str(key)
     kind = _string(entry, "type", path, faults)
     if name and not _NAME.fullmatch(name):
@@ -222,6 +225,20 @@ def _module(
     if len(faults) > before:
         return None
     return ModuleConfig(name, kind, config or FrozenDict(), needs, FrozenDict(rest))
+
+
+def _misspelt(
+    raw: Mapping[Any, Any], words: tuple[str, ...], path: Path, faults: Faults
+) -> None:
+    """Note keys that look like one of ours that is not there; keep all others."""
+    missing = [word for word in words if word not in raw]
+    for key in [key for key in raw if missing and isinstance(key, str)]:
+        if key not in words:
+            import difflib
+
+            for near in difflib.get_close_matches(key, missing, n=1, cutoff=0.8):
+                msg, hint = f"`{key}` is not known", f"did you mean `{near}`?"
+                faults.add(Code.E_UNKNOWN, msg, (*path, key), hint=hint)
 
 
 def _string(entry: Mapping[Any, Any], key: str, path: Path, faults: Faults) -> str:

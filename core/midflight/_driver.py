@@ -17,10 +17,11 @@ from typing import Any, TypeVar, cast
 import attrs
 
 from midflight._system import System
-from midflight.errors import HookError, MidflightError, StepTimeoutError
+from midflight.errors import HookError, MidflightError, StepTimeoutError, TransientError
 
 _log = logging.getLogger("midflight")
 NEVER = float("inf")
+_NOT_CALLED = "%s: `%s` was not called, since an earlier call has not come back"
 _LEAST = 0.05  # s that a step gets, however short the time to stop has become
 
 
@@ -132,7 +133,7 @@ class Driver:
                     return True
                 result, error = None, None
                 if self._must_wait(call):
-                    error = StepTimeoutError(call.owner.label, call.hook, call.limit)
+                    error = TransientError(_NOT_CALLED % (call.owner.label, call.hook))
                     continue
                 self._enter(run, call)
                 try:
@@ -210,9 +211,7 @@ class Driver:
         try:
             self._system.spawn("midflight-apply", carry_on)
         except RuntimeError as exc:  # no thread to be had: look again in a second
-            _log.error(
-                "%s hangs, and no thread can take over: %s", call.owner, exc
-            )  # its trace says no more
+            _log.warning("%s hangs; no thread takes over: %s", call.owner.label, exc)
             run.due = self._system.monotonic() + 1.0
             return
         call.owner.stuck, run.call, run.lease.active = True, None, False

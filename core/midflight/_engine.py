@@ -87,6 +87,7 @@ class Snapshot:
         return self.document.digest
 
 
+_INSTALL = "install the plugin that provides it, or pass its class (`--module`)"
 _NOTHING = FrozenDict()  # a section that is not there: every default applies
 Typed = dict[str, tuple[ModuleType, Any]]
 Views = list[tuple[Live[Any], object, Any]]
@@ -194,7 +195,7 @@ class Engine:
             return Fault(Code.E_MODULETYPE, str(error), ("type",), hint="reinstall it")
         msg = f"no installed plugin has the module type `{entry.type}`"
         near = did_you_mean(entry.type, known)
-        hint = near if near.startswith("did") else "install the plugin that provides it"
+        hint = near if near.startswith("did") else _INSTALL
         wanted = f"one of {', '.join(known)}" if known else ""
         return Fault(Code.E_MODULETYPE, msg, ("type",), expected=wanted, hint=hint)
 

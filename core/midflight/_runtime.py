@@ -204,7 +204,9 @@ class Runtime:
             answer = module.participant.invoke("probe")
         except (Exception, SystemExit) as exc:  # noqa: BLE001  # shown instead
             return Health(healthy=False, detail=f"{type(exc).__name__}: {exc}")
-        return answer if isinstance(answer, Health) else Health(values=answer or {})
+        if isinstance(answer, Health):
+            return answer
+        return Health(healthy=answer is not False, values=answer or {})
 
     def status(self) -> dict[str, Any]:
         """Return what is in force, wanted and refused, as plain data."""

@@ -210,7 +210,8 @@ class Transaction:
     def _undo(self, name: str, error: MidflightError) -> Steps[Outcome]:
         """Bring every module back, last change first; name those that do not come."""
         cause = error.cause if isinstance(error, errors.HookError) else None
-        _log.warning("taking the change back: %s", error, exc_info=cause)
+        trace = None if isinstance(cause, OSError) else cause
+        _log.warning("taking the change back: %s", error, exc_info=trace)
         yield from self._discard()
         lost: set[str] = set()
         working = self._engine.working
@@ -305,9 +306,8 @@ class Transaction:
 def _by_age(works: list[_Work], old: Document) -> list[_Work]:
     """Return those whose old objects stop first, dependents before what they need."""
     found = {work.step.module: work for work in works if work.stops_first}
-    if len(found) <= 1:  # nothing to order: spares a sort of all modules
-        return list(found.values())
-    return [found[name] for name in reversed(old.build_order) if name in found]
+    order = reversed(old.build_order) if found else ()
+    return [found[name] for name in order if name in found]
 
 
 def _show(views: Views) -> None:

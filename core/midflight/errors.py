@@ -45,13 +45,8 @@ class Code(enum.StrEnum):
 
 def dotted(path: Path) -> str:
     """Write a path the way errors and plans show it: `modules.web.config.hosts[0]`."""
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            text += f".{part}" if text else part
-    return text
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in path]
+    return "".join(parts).removeprefix(".")
 
 
 def shown(value: object, limit: int = 40) -> str:

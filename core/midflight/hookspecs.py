@@ -35,8 +35,9 @@ hookimpl = pluggy.HookimplMarker("midflight")
 SOURCE_HOOKS = frozenset({"load", "hash", "watch", "put", "history", "read_version"})
 __all__ = ["Health", "Loaded", "Version", "hookimpl", "hookspec"]
 STRATEGY_HOOKS = frozenset({"on_change"})
-_START = {"prepare", "start", "reconfigure"}
-MODULE_HOOKS = frozenset(_START | {"probe", "discard", "stop"})
+MODULE_HOOKS = frozenset(
+    {"prepare", "start", "reconfigure", "probe", "discard", "stop"}
+)
 
 
 # -- sources
