@@ -220,8 +220,7 @@ def _module(
     needs = () if (found := rest.pop("dependsOn", None)) is None else found
     if not isinstance(needs, tuple) or not all(isinstance(n, str) for n in needs):
         msg, where = "`dependsOn` is not a list of names", (*path, "dependsOn")
-        wanted = "a list of strings"
-        faults.add(Code.E_TYPE, msg, where, found=shown(needs), expected=wanted)
+        faults.add(Code.E_TYPE, msg, where, found=shown(needs), expected="a list")
     if len(faults) > before:
         return None
     return ModuleConfig(name, kind, config or FrozenDict(), needs, FrozenDict(rest))
@@ -232,13 +231,13 @@ def _misspelt(
 ) -> None:
     """Note keys that look like one of ours that is not there; keep all others."""
     missing = [word for word in words if word not in raw]
-    for key in [key for key in raw if missing and isinstance(key, str)]:
-        if key not in words:
-            import difflib
+    odd = [key for key in raw if isinstance(key, str) and key not in words]
+    for key in odd if missing else ():
+        import difflib
 
-            for near in difflib.get_close_matches(key, missing, n=1, cutoff=0.8):
-                msg, hint = f"`{key}` is not known", f"did you mean `{near}`?"
-                faults.add(Code.E_UNKNOWN, msg, (*path, key), hint=hint)
+        for near in difflib.get_close_matches(key, missing, n=1, cutoff=0.8):
+            msg, hint = f"`{key}` is not known", f"did you mean `{near}`?"
+            faults.add(Code.E_UNKNOWN, msg, (*path, key), hint=hint)
 
 
 def _string(entry: Mapping[Any, Any], key: str, path: Path, faults: Faults) -> str:

@@ -196,8 +196,9 @@ class Engine:
         msg = f"no installed plugin has the module type `{entry.type}`"
         near = did_you_mean(entry.type, known)
         hint = near if near.startswith("did") else _INSTALL
-        wanted = f"one of {', '.join(known)}" if known else ""
-        return Fault(Code.E_MODULETYPE, msg, ("type",), expected=wanted, hint=hint)
+        return Fault(
+            Code.E_MODULETYPE, msg, ("type",), expected=", ".join(known), hint=hint
+        )
 
     def structured(self, config: Any, kind: Any) -> Steps[Any]:
         """Turn configuration into a typed value; `kind` `None` leaves it as it is."""
@@ -254,8 +255,9 @@ class Engine:
             try:
                 view.current = yield from self.structured(new, view.type)
             except InvalidConfigurationError as exc:
-                faults = [fault.under(path) for fault in exc.faults]
-                raise InvalidConfigurationError(faults) from exc
+                raise InvalidConfigurationError(
+                    [fault.under(path) for fault in exc.faults]
+                ) from exc
             view.seen = new
             # From here on each change sees it; one that ended meanwhile did not.
             self.views.setdefault((view.name, view.type), view)

@@ -23,8 +23,9 @@ def prepared(module: Running, document: Document) -> Steps[Any]:
     """Let a module use its configuration before anything is changed."""
     if not module.participant.has("prepare"):
         return None
-    call = module.participant.call
-    return (yield call("prepare", config=module.typed, document=document))
+    return (
+        yield module.participant.call("prepare", config=module.typed, document=document)
+    )
 
 
 def begun(
@@ -39,8 +40,8 @@ def begun(
         yield call("reconfigure", previous=previous.typed, **arguments)
     if module.participant.has("probe"):
         health = yield call("probe")
-        detail = health.detail if isinstance(health, Health) else ""
         if health is False or (isinstance(health, Health) and not health.healthy):
+            detail = getattr(health, "detail", "")
             msg = f"{module.participant.label} is not healthy: {detail}"
             raise UnhealthyError(msg)
 

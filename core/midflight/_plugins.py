@@ -208,8 +208,8 @@ class Hooks:
             PluginApiError: if it has an unknown hook, a wrong argument, a coroutine
                 function, or a hook of a participant that is not a wrapper.
         """
-        name = name or getattr(plugin, "__name__", None)
-        name = name or f"{type(plugin).__name__}-{id(plugin):x}"
+        anonymous = f"{type(plugin).__name__}-{id(plugin):x}"
+        name = name or getattr(plugin, "__name__", anonymous)
         label = f"plugin `{name}`"
         for hook, opts, method in self._implementations(plugin):
             self._check(label, hook, method)

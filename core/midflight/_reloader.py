@@ -75,9 +75,8 @@ class Reloader:
     @property
     def phase(self) -> str:
         """Whether it is `starting`, `running` or `stopped`."""
-        if not self.running:
-            return "stopped" if self._stopping else "starting"
-        return "running" if self._engine.snapshot.generation else "starting"
+        idle = "stopped" if self._stopping else "starting"
+        return "running" if self.running and self._engine.snapshot.generation else idle
 
     @property
     def _engine(self) -> Engine:
@@ -138,6 +137,7 @@ class Reloader:
                     _log.error("shutdown took more than %g s", self._shutdown)
                     self.running = False
                     self._driver.close()
+                    self.changed.notify_all()
                 else:
                     self._system.wait(self.changed, left)
 
@@ -167,9 +167,9 @@ class Reloader:
 
     def _outcome(self, ticket: _Ticket) -> Outcome:
         with self.changed:
-            while ticket.outcome is None:
+            while ticket.outcome is None and self.running:
                 self._system.wait(self.changed, None)
-            return ticket.outcome
+            return ticket.outcome or Failed(reason=Reason.STOPPED, cause=ticket.cause)
 
     def note(self) -> bool:
         """Note that the source may have changed; True if it is the first of a burst."""

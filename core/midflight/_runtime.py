@@ -204,9 +204,8 @@ class Runtime:
             answer = module.participant.invoke("probe")
         except (Exception, SystemExit) as exc:  # noqa: BLE001  # shown instead
             return Health(healthy=False, detail=f"{type(exc).__name__}: {exc}")
-        if isinstance(answer, Health):
-            return answer
-        return Health(healthy=answer is not False, values=answer or {})
+        told = Health(healthy=answer is not False, values=answer or {})
+        return answer if isinstance(answer, Health) else told
 
     def status(self) -> dict[str, Any]:
         """Return what is in force, wanted and refused, as plain data."""
@@ -260,8 +259,10 @@ class Runtime:
                     )
                     raise StoppedError(msg)
                 if left <= 0:
-                    now = f"in force is {self.snapshot.generation}"
-                    msg = f"no generation {generation} within {timeout:g} s; {now}"
+                    msg = (
+                        f"no generation {generation} within {timeout:g} s; "
+                        f"in force is {self.snapshot.generation}"
+                    )
                     raise TimeoutError(msg)
                 self._system.wait(self._reloader.changed, left)
         return self.snapshot

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 import types
 from collections.abc import Iterable
 from typing import Any
@@ -209,9 +210,10 @@ class Transaction:
 
     def _undo(self, name: str, error: MidflightError) -> Steps[Outcome]:
         """Bring every module back, last change first; name those that do not come."""
-        cause = error.cause if isinstance(error, errors.HookError) else None
-        trace = None if isinstance(cause, OSError) else cause
-        _log.warning("taking the change back: %s", error, exc_info=trace)
+        # Where it was raised; the exception's own text is made plain in `error`.
+        raised = getattr(error, "cause", error).__traceback__
+        frames = "".join(traceback.format_tb(raised)[-2:])
+        _log.warning("taking the change back: %s\n%s", error, frames)
         yield from self._discard()
         lost: set[str] = set()
         working = self._engine.working

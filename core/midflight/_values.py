@@ -11,7 +11,7 @@ from midflight.errors import Code, Faults, Path, shown
 
 MAX_DEPTH = 64
 MAX_CONTAINERS = 1_000_000  # mappings and lists; aliases may hide many in a few bytes
-_INT_RANGE = range(-(2**63), 2**64)
+_INT_RANGE, _INT_LIMITS = range(-(2**63), 2**64), "-2^63 to 2^64-1"
 _TIMES = (datetime.datetime, datetime.date, datetime.time)
 
 
@@ -51,9 +51,8 @@ def freeze(value: Any, path: Path, faults: Faults, depth: int = 0) -> Any:
         return value
     if kind is int:
         if value not in _INT_RANGE:
-            limits, hint = "-2^63 to 2^64-1", "quote it if it is not a number"
-            msg = "integer out of range"
-            faults.add(Code.E_RANGE, msg, path, expected=limits, hint=hint)
+            msg, hint = "integer out of range", "quote it if it is not a number"
+            faults.add(Code.E_RANGE, msg, path, expected=_INT_LIMITS, hint=hint)
         return value
     if kind is float:
         if not math.isfinite(value):

@@ -1,6 +1,6 @@
 """Run the greeter, edit its file, break it, put it right: `python demo.py`.
 
-Everything happens in a copy in a temporary folder, on the ports 8801 and 8802.
+Everything happens in a copy in a temporary folder, on free ports of its own.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -90,20 +91,35 @@ class Demo:
         file.write_text(text.replace(old, new))
 
 
+def free_ports() -> tuple[int, int]:
+    """Return two ports that nobody listens on."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+    ):
+        return one.getsockname()[1], two.getsockname()[1]
+
+
 def play(show: Callable[[str], None]) -> None:
     """Play the whole story."""
+    if not SCRIPT.exists():
+        sys.exit(f"no `midflight` beside {sys.executable}: use the Python it is in")
     with tempfile.TemporaryDirectory() as folder:
         copy = shutil.copytree(HERE, Path(folder, "greeter"))
+        port, other = free_ports()
+        file = copy / "app.yaml"
+        text = file.read_text().replace("8801", str(port)).replace("8802", str(other))
+        file.write_text(text)
         demo = Demo(copy, show)
         with demo.service():
             demo.until("ready")
-            demo.ask(8801, "Ada")
+            demo.ask(port, "Ada")
             demo.edit("hello", "good morning")
             demo.until("generation 2 applied")
-            demo.ask(8801, "Ada")
+            demo.ask(port, "Ada")
             demo.edit("rate: 10", "rate: lots")
             demo.until("rejected", more=1)
-            demo.ask(8801, "Ada")
+            demo.ask(port, "Ada")
             demo.edit("rate: lots", "rate: 10")
             demo.until("healthy again")
 

@@ -114,7 +114,10 @@ class Greeter:
             def log_message(self, *_: object) -> None:
                 """Keep the log for what Midflight says."""
 
-        return ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        try:
+            return ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        except OSError as exc:
+            raise OSError(exc.errno, f"port {port}: {exc.strerror}") from exc
 
     def _serve(self, server: ThreadingHTTPServer) -> None:
         self.server = server

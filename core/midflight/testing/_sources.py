@@ -166,8 +166,8 @@ class SourceContract(SourceFixtures):
     def test_the_name_shows_no_secret(
         self, source: object, secrets: tuple[str, ...]
     ) -> None:
-        """`name` is a printable string, and neither it nor `repr` shows a secret."""
-        name = getattr(source, "name", None)
+        """`name`, if there is one, is printable, and like `repr` shows no secret."""
+        name = getattr(source, "name", type(source).__name__)
 
         assert isinstance(name, str)
         assert name

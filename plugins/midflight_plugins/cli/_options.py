@@ -111,7 +111,7 @@ def source_options(command: F) -> F:
         "uris",
         multiple=True,
         metavar="URI",
-        help="Where the configuration comes from; FILE means file:FILE. Repeatable.",
+        help="Where the configuration comes from; FILE means file:FILE.",
     )
     @module_option
     @plugin_option
