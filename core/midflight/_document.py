@@ -215,12 +215,21 @@ def _module(
     rest.pop("type", None)
     config = rest.pop("config", None)
     if not isinstance(config, FrozenDict | None):
-        where, found = (*path, "config"), shown(config)
-        faults.add(Code.E_TYPE, "`config` is not a mapping", where, found=found)
+        faults.add(
+            Code.E_TYPE,
+            "`config` is not a mapping",
+            (*path, "config"),
+            found=shown(config),
+        )
     needs = () if (found := rest.pop("dependsOn", None)) is None else found
     if not isinstance(needs, tuple) or not all(isinstance(n, str) for n in needs):
-        msg, where = "`dependsOn` is not a list of names", (*path, "dependsOn")
-        faults.add(Code.E_TYPE, msg, where, found=shown(needs), expected="a list")
+        faults.add(
+            Code.E_TYPE,
+            "`dependsOn` is not a list of names",
+            (*path, "dependsOn"),
+            found=shown(needs),
+            expected="a list of strings",
+        )
     if len(faults) > before:
         return None
     return ModuleConfig(name, kind, config or FrozenDict(), needs, FrozenDict(rest))
