@@ -120,21 +120,21 @@ def passes(count: int, number: int) -> tuple[dict, list[dict]]:
             for _ in range(number):
                 edit()
                 began = time.perf_counter()
-                runtime.hint()
+                runtime._reloader.hint()
                 ended = time.perf_counter()
                 assert module.at > began
                 to_module.append((module.at - began) * 1e3)
                 whole.append((ended - began) * 1e3)
                 time.sleep(PAUSE)
                 began = time.perf_counter()
-                runtime.hint()
+                runtime._reloader.hint()
                 idle.append((time.perf_counter() - began) * 1e3)
 
         def watched():
             for _ in range(number):
                 edit()
                 profile.enable()
-                runtime.hint()
+                runtime._reloader.hint()
                 profile.disable()
 
         on_a_thread(measure)
