@@ -1,5 +1,10 @@
 """Change a running Python service's configuration mid-flight."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
 from midflight._diff import Diff
 from midflight._document import Document, ModuleConfig
 from midflight._outcome import (
@@ -11,11 +16,14 @@ from midflight._outcome import (
     RolledBack,
     Unchanged,
 )
-from midflight._plan import Change, Plan, Reconfigure, Restart, Start, Stop
-from midflight._plugins import PluginRegistry
-from midflight._runtime import Runtime
+from midflight._plan import Plan, Reconfigure, Restart, Start, Stop
 from midflight.errors import Fault, Place
 from midflight.hookspecs import Health, Loaded, hookimpl
+
+if TYPE_CHECKING:
+    from midflight._change import Change
+    from midflight._plugins import PluginRegistry
+    from midflight._runtime import Runtime
 
 __version__ = "0.1.0"
 
@@ -44,3 +52,14 @@ __all__ = [
     "Unchanged",
     "hookimpl",
 ]
+
+
+_LATER = {"Change": "_change", "PluginRegistry": "_plugins", "Runtime": "_runtime"}
+
+
+def __getattr__(name: str) -> object:
+    """Import what runs modules when it is asked for: a plugin needs only the words."""
+    if name not in _LATER:
+        msg = f"module `midflight` has no attribute `{name}`"
+        raise AttributeError(msg)
+    return getattr(importlib.import_module(f"midflight.{_LATER[name]}"), name)

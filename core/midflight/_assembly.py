@@ -14,16 +14,12 @@ Source = str | object
 
 def register(
     hooks: Hooks, registry: PluginRegistry, plugins: Iterable[str | object]
-) -> list[str]:
+) -> None:
     """Register our own plugins and those that are allowed; isolate broken ones.
-
-    Returns:
-        What is wrong with those that could not be registered.
 
     Raises:
         PluginError: if a name is unknown, or an object that was handed over is wrong.
     """
-    errors = []
     known = [entry for entry in registry.entries() if entry.role == "plugin"]
     ours = [entry.name for entry in known if entry.distribution == OURS]
     given = (*ours, *plugins)
@@ -39,9 +35,7 @@ def register(
         except PluginError as exc:
             if plugin not in {entry.name for entry in known}:
                 raise
-            errors.append(str(exc))
             _log.error("%s", exc)
-    return errors
 
 
 def strategy_of(

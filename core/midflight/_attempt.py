@@ -7,6 +7,7 @@ import functools
 import logging
 import threading
 from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
@@ -45,11 +46,20 @@ def loaded_from(source: Participant) -> Steps[tuple[Document, Loaded]]:
         MidflightError: for a source that cannot be read.
     """
     loaded = yield source.call("load")
-    if isinstance(loaded, Mapping):
-        loaded = Loaded(loaded)
-    if not isinstance(loaded, Loaded):
+    if not isinstance(loaded, Loaded | Mapping):
         msg = f"{source.label}: `load` returned {type(loaded).__name__}, not Loaded"
         raise PluginError(msg)
+    return document_of(loaded)
+
+
+def document_of(loaded: Loaded | Mapping[str, Any]) -> tuple[Document, Loaded]:
+    """Return what one read gave as a document.
+
+    Raises:
+        InvalidConfigurationError: for content that is wrong.
+    """
+    if not isinstance(loaded, Loaded):
+        loaded = Loaded(loaded)
     document = loaded.document
     if not isinstance(document, Document):
         document = Document.from_mapping(document, loaded.positions)

@@ -42,6 +42,7 @@ class Call:
     owner: Owner
     hook: str
     limit: float
+    late: Callable[[Any], Any] | None = None  # takes a result nobody waits for any more
 
 
 T = TypeVar("T")
@@ -143,7 +144,7 @@ class Driver:
                 except BaseException as exc:  # noqa: BLE001  # a module may even exit
                     error = HookError(call.owner.label, call.hook, exc)
                 if not self._leave(run, lease):
-                    self._came_late(call)
+                    self._came_late(call, result)
                     return False
         finally:
             _LEASE.reset(token)
@@ -155,17 +156,19 @@ class Driver:
                 call.owner.owed = call.function
             return call.owner.stuck
 
-    def _came_late(self, call: Call) -> None:
+    def _came_late(self, call: Call, result: Any) -> None:
         """Let an abandoned call have no effect, but make the `stop` that waited."""
         owner = call.owner
         _log.warning("%s: `%s` came back late", owner.label, call.hook)
         with self._changed:
             owed, owner.owed, owner.stuck = owner.owed, None, False
-        if owed is not None:
-            try:
+        try:
+            if call.late is not None and result is not None:
+                call.late(result)
+            if owed is not None:
                 owed()
-            except BaseException as exc:  # noqa: BLE001  # a module may even exit
-                _log.warning("%s: `stop` raised %r", owner.label, exc)
+        except BaseException as exc:  # noqa: BLE001  # a module may even exit
+            _log.warning("%s: cleaning up after it raised %r", owner.label, exc)
 
     def _enter(self, run: _Run, call: Call) -> None:
         with self._changed:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from midflight._change import Change, ModuleType, settle
 from midflight._diff import Diff
 from midflight._document import Document, ModuleConfig
 from midflight._driver import Call, Owner, Steps, is_applying
 from midflight._live import Live
-from midflight._plan import Change, ModuleType, Plan, settle
+from midflight._plan import Plan
 from midflight._plugins import Hooks, Participant, PluginRegistry, create
 from midflight._values import FrozenDict
 from midflight.errors import (

@@ -11,7 +11,7 @@ from midflight._document import Document
 from midflight.errors import Positions
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Loaded:
     """What one read of a source gave.
 
@@ -22,12 +22,15 @@ class Loaded:
         token: what `hash` would have returned for just this read. Without it the core
             loads once more at the next look, since content may have come and gone
             between `hash` and `load`.
+        text: what its author wrote, YAML or JSON, if that is one text; whoever stores
+            the document can then keep comments and bytes as they are.
     """
 
     document: Document | Mapping[str, Any]
     version: str | int | None = None
     positions: Positions | None = None
     token: str | None = None
+    text: str | None = None
 
 
 @attrs.frozen

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import attrs
+
 from midflight._document import Document
 from midflight._driver import Steps
 from midflight._engine import Engine, Running
@@ -21,11 +23,16 @@ class UnhealthyError(MidflightError):
 
 def prepared(module: Running, document: Document) -> Steps[Any]:
     """Let a module use its configuration before anything is changed."""
-    if not module.participant.has("prepare"):
+    whose = module.participant
+    if not whose.has("prepare"):
         return None
-    return (
-        yield module.participant.call("prepare", config=module.typed, document=document)
-    )
+    call = whose.call("prepare", config=module.typed, document=document)
+    if whose.has("discard"):
+        late = attrs.evolve(
+            call, late=lambda ready: whose.invoke("discard", prepared=ready)
+        )
+        return (yield late)
+    return (yield call)
 
 
 def begun(

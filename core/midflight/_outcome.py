@@ -34,7 +34,7 @@ class Reason(enum.StrEnum):
     STOPPED = "stopped"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Outcome:
     """How one attempt ended; one of the six subclasses.
 
@@ -67,7 +67,7 @@ class Outcome:
     at: float = 0.0
     seconds: float = 0.0
     transient: bool = False
-    error: BaseException | None = attrs.field(default=None, eq=False, repr=False)
+    error: BaseException | None = attrs.field(default=None, repr=False)
 
     @property
     def ok(self) -> bool:

@@ -25,6 +25,7 @@ GROUPS = {
     "module": "midflight.modules",
     "strategy": "midflight.strategies",
     "plugin": "midflight.plugins",
+    "command": "midflight.commands",
 }
 ROLES = {
     "source": (hookspecs.SOURCE_HOOKS, "load"),

@@ -95,8 +95,10 @@ class Reloader:
         """Start the loop and make the first attempt.
 
         Raises:
+            MidflightError: on the event loop that hooks run on.
             StoppedError: if it was started before.
         """
+        self._leave_loop_free("start")
         with self.changed:
             if self.running or self._stopping:
                 msg = "a runtime starts once; make another"
@@ -151,9 +153,8 @@ class Reloader:
             StoppedError: if it is not running.
         """
         inside = is_applying(self._engine)
-        if self._engine.hooks.bridge.is_here() and not inside:
-            msg = f"`{cause}` would block its event loop; use asyncio.to_thread"
-            raise MidflightError(msg)
+        if not inside:
+            self._leave_loop_free(cause)
         ticket = _Ticket(cause)
         with self.changed:
             if not self.running or self._stopping:
@@ -170,6 +171,11 @@ class Reloader:
             while ticket.outcome is None and self.running:
                 self._system.wait(self.changed, None)
             return ticket.outcome or Failed(reason=Reason.STOPPED, cause=ticket.cause)
+
+    def _leave_loop_free(self, cause: str) -> None:
+        if self._engine.hooks.bridge.is_here():
+            msg = f"`{cause}` would block its event loop; use asyncio.to_thread"
+            raise MidflightError(msg)
 
     def note(self) -> bool:
         """Note that the source may have changed; True if it is the first of a burst."""

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from midflight._assembly import Source, register, source_of, strategy_of
 from midflight._attempt import Attempts, every_fault, faults_in
 from midflight._bridge import Bridge
+from midflight._change import ModuleType
 from midflight._document import Document
 from midflight._driver import drive_here, is_applying
 from midflight._engine import Engine, Running, Snapshot
 from midflight._live import Live
 from midflight._outcome import Outcome, Reason
-from midflight._plan import ModuleType, Plan
+from midflight._plan import Plan
 from midflight._plugins import Hooks, PluginRegistry
 from midflight._questions import planned, read, status
 from midflight._reloader import Reloader
+from midflight._stored import Stored
 from midflight._system import System
 from midflight.errors import (
     Fault,
@@ -36,7 +38,7 @@ _log = logging.getLogger("midflight")
 T = TypeVar("T")
 
 
-class Runtime:
+class Runtime(Stored):
     """Runs modules on the configuration of a source, and follows its changes.
 
     Args:
@@ -52,6 +54,7 @@ class Runtime:
         sweep: seconds between two looks that no hint asked for.
         backoff: longest pause in seconds between two tries after a failure.
         shutdown: seconds that stopping may take.
+        wait: seconds that `start` waits for a source that cannot be read yet.
         registry: the plugins to find by name; the installed ones by default.
         system: clock, chance and threads, for tests.
 
@@ -73,6 +76,7 @@ class Runtime:
         sweep: float = 5.0,
         backoff: float = 30.0,
         shutdown: float = 10.0,
+        wait: float = 0.0,
         registry: PluginRegistry | None = None,
         system: System | None = None,
     ) -> None:
@@ -80,10 +84,10 @@ class Runtime:
             msg = "deadline, sweep, backoff and shutdown are more than 0 seconds"
             raise ValueError(msg)
         self.registry = registry or PluginRegistry()
-        self._system = system or System()
+        self._system, self._patience = system or System(), wait
         self._bridge = Bridge(self._system, loop)
         self._hooks = Hooks(self._bridge, self)
-        self.plugin_errors = register(self._hooks, self.registry, plugins)
+        register(self._hooks, self.registry, plugins)
         kinds = {name: ModuleType(name, each) for name, each in (modules or {}).items()}
         decider = strategy_of(self._hooks, self.registry, strategy, deadline)
         self._engine = Engine(
@@ -110,6 +114,13 @@ class Runtime:
         """
         try:
             outcome = self._reloader.start()
+            due = self._system.monotonic() + self._patience
+            while outcome.reason is Reason.SOURCE_UNAVAILABLE:
+                if (left := due - self._system.monotonic()) <= 0:
+                    break
+                with self._reloader.changed:  # a hint ends the pause
+                    self._system.wait(self._reloader.changed, min(left, 1.0))
+                outcome = self._reloader.request("retry")
         except StoppedError:
             raise
         except BaseException:  # such as a keyboard interrupt while it waits
@@ -251,19 +262,12 @@ class Runtime:
         """
         due = self._system.monotonic() + timeout
         with self._reloader.changed:
-            while self.snapshot.generation < generation:
+            while (current := self.snapshot.generation) < generation:
                 left = due - self._system.monotonic()
-                if not self.running:
-                    msg = (
-                        f"the runtime stopped at generation {self.snapshot.generation}"
-                    )
-                    raise StoppedError(msg)
-                if left <= 0:
-                    msg = (
-                        f"no generation {generation} within {timeout:g} s; "
-                        f"in force is {self.snapshot.generation}"
-                    )
-                    raise TimeoutError(msg)
+                if not self.running or left <= 0:
+                    ends = f"within {timeout:g} s" if self.running else "before the end"
+                    msg = f"no generation {generation} {ends}; in force is {current}"
+                    raise (TimeoutError if self.running else StoppedError)(msg)
                 self._system.wait(self._reloader.changed, left)
         return self.snapshot
 

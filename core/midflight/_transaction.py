@@ -12,12 +12,13 @@ import attrs
 
 from midflight import _outcome as ends
 from midflight import errors
+from midflight._change import dependents
 from midflight._document import Document
 from midflight._driver import Steps
 from midflight._engine import Engine, Running, Snapshot, Typed, Views
 from midflight._modules import UnhealthyError, begun, prepared
 from midflight._outcome import Outcome, Reason
-from midflight._plan import Plan, Reconfigure, Start, Step, Stop, dependents
+from midflight._plan import Plan, Reconfigure, Start, Step, Stop
 from midflight.errors import Code, Fault, InvalidConfigurationError, MidflightError
 
 _log = logging.getLogger("midflight")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
@@ -12,7 +12,6 @@ from midflight.errors import Code, Faults, Path, shown
 MAX_DEPTH = 64
 MAX_CONTAINERS = 1_000_000  # mappings and lists; aliases may hide many in a few bytes
 _INT_RANGE, _INT_LIMITS = range(-(2**63), 2**64), "-2^63 to 2^64-1"
-_TIMES = (datetime.datetime, datetime.date, datetime.time)
 
 
 class FrozenDict(dict[str, Any]):
@@ -83,7 +82,8 @@ def _container(value: Any, path: Path, faults: Faults, depth: int) -> Any:
 
 def _other(value: Any, path: Path, faults: Faults) -> Any:
     """Normalise subclasses of scalars; refuse every other type."""
-    if isinstance(value, _TIMES):
+    datetime: Any = sys.modules.get("datetime")  # without it there is no such value
+    if datetime is not None and isinstance(value, datetime.date | datetime.time):
         return value
     for plain in (str, int, float):
         if isinstance(value, plain):

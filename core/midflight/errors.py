@@ -35,12 +35,12 @@ class Code(enum.StrEnum):
     E_NULL, E_VALUE, E_DUPMODULE = auto(), auto(), auto()
     E_NAME, E_MODULETYPE, E_DEP = auto(), auto(), auto()
     E_IMPORT_PATH, E_IMPORT_CYCLE, E_MERGE_CONFLICT = auto(), auto(), auto()
-    E_BLAST = auto()
+    E_BLAST, E_DIGEST = auto(), auto()
     # what a module, a plugin or a source can get wrong
     E_PREPARE, E_STEP, E_TIMEOUT = auto(), auto(), auto()
     E_SOURCE, E_CONFLICT, E_PLAN = auto(), auto(), auto()
     E_PLUGIN, E_PLUGIN_API, E_DUPLUGIN = auto(), auto(), auto()
-    E_DEPENDENCY, E_STOPPED = auto(), auto()
+    E_DEPENDENCY, E_STOPPED, E_OUTCOME = auto(), auto(), auto()
 
 
 def dotted(path: Path) -> str:
@@ -189,6 +189,22 @@ class ConflictError(MidflightError):
     """A put was based on a version that is no longer the head."""
 
     code = Code.E_CONFLICT
+
+
+class UnknownOutcomeError(MidflightError):
+    """A put may or may not be stored: the answer to its commit was lost.
+
+    Args:
+        source: where it was put.
+        write_id: finds the version, if there is one, once the store answers again.
+    """
+
+    code = Code.E_OUTCOME
+
+    def __init__(self, source: str, write_id: str) -> None:
+        self.write_id = write_id
+        msg = f"{source}: the answer to the commit of write {write_id} was lost"
+        super().__init__(msg)
 
 
 class HookError(MidflightError):

@@ -24,9 +24,10 @@ import pluggy
 from midflight._document import Document
 from midflight._hookdata import Health, Loaded, Version
 from midflight._outcome import Outcome
-from midflight._plan import Change, Plan
+from midflight._plan import Plan
 
 if TYPE_CHECKING:
+    from midflight._change import Change
     from midflight._runtime import Runtime
 
 hookspec = pluggy.HookspecMarker("midflight")
@@ -96,6 +97,7 @@ def put(
     expected_version: str | int | None,
     author: str,
     message: str,
+    text: str | None,
     participant: str,
     runtime: Runtime,
 ) -> str | int:
@@ -104,9 +106,12 @@ def put(
     Called: by the write API and the command line.
     Thread: the caller's; may overlap `load` and other puts.
     Arguments: `document` is stored whole; `expected_version` is the version it is
-        based on, `None` if there is none yet; `author` and `message` go into history.
-    Returns: the new version, once it is durable.
-    Raises: `ConflictError` if `expected_version` is not the head.
+        based on, `None` if there is none yet; `author` and `message` go into history;
+        `text` is what the author wrote, if it means just that document: store it, so
+        that comments stay.
+    Returns: the new version, once it is durable; that of the head if it is equal.
+    Raises: `ConflictError` if `expected_version` is not the head;
+        `UnknownOutcomeError` if nobody can tell whether it was stored.
     Since: 0.1
     """
 
@@ -133,6 +138,22 @@ def read_version(version: str | int, participant: str, runtime: Runtime) -> Load
     Arguments: `version` is one that `history` listed.
     Returns: `Loaded`, as `load` returned it when that version was the head.
     Raises: `KeyError` for a version that is not kept; goes to the caller.
+    Since: 0.1
+    """
+
+
+# -- formats
+@hookspec(firstresult=True)
+def parse(data: bytes, format: str, name: str, runtime: Runtime) -> Loaded | None:  # noqa: A002  # the format's usual name
+    """Read a document out of bytes, for the sources that fetch them.
+
+    Called: by `Runtime.parse`, which a source's `load` and `read_version` call.
+    Thread: the caller's.
+    Arguments: `data` is the whole text; `format` is `yaml`, `json`, `toml` or what else
+        a plugin reads; `name` is what errors call it.
+    Returns: `Loaded`, with `positions`; or `None` if this plugin does not read that
+        format. The first that is not `None` wins.
+    Raises: `InvalidConfigurationError` with every fault, each with its place.
     Since: 0.1
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 from types import FunctionType
 
 import pytest
@@ -45,13 +46,13 @@ def public_modules():
 
 
 def test_the_door_is_small(root):
-    """`midflight` offers at most 25 names, and its file only re-exports."""
+    """`midflight` offers at most 25 names; its file re-exports, two only when asked."""
     text = (root / "core/midflight/__init__.py").read_text()
 
     assert len(midflight.__all__) <= 25
     assert midflight.__all__ == sorted(midflight.__all__)
-    assert len(text.splitlines()) <= 60
-    assert "def " not in text
+    assert len(text.splitlines()) <= 65
+    assert re.findall(r"def (\w+)", text) == ["__getattr__"]
 
 
 @pytest.mark.parametrize("name", midflight.__all__)

@@ -9,10 +9,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from midflight._change import Change
 from midflight._document import Document, ModuleConfig
 from midflight._driver import drive_here
 from midflight._engine import Engine
-from midflight._plan import Change, Plan
+from midflight._plan import Plan
 from midflight._plugins import Participant
 from midflight._reloader import Reloader
 from midflight._runtime import Runtime

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from midflight._change import Change, ModuleType, settle
 from midflight._diff import Diff
 from midflight._document import Document
-from midflight._plan import Change, ModuleType, Verdict, settle
+from midflight._plan import Verdict
 from midflight.testing._calls import StrategyCalls
 
 _TYPES = {"plain": False, "live": True, "reader": True}

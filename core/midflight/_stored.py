@@ -1,0 +1,100 @@
+"""What a runtime does beside following its source: parse, and keep versions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from midflight._attempt import document_of
+from midflight._document import Document
+from midflight._plugins import Hooks
+from midflight._reloader import Reloader
+from midflight.errors import Code, Fault, InvalidConfigurationError, Place, PluginError
+from midflight.hookspecs import Loaded, Version
+
+
+class Stored:
+    """The part of `Runtime` that serves sources and those who write to them."""
+
+    _hooks: Hooks
+    _reloader: Reloader
+
+    def parse(self, data: bytes, format: str, name: str) -> Loaded:  # noqa: A002  # the hook's name
+        """Read a document out of bytes that a source fetched.
+
+        Args:
+            data: the whole text.
+            format: `yaml`, `json`, `toml`, or what else a plugin reads.
+            name: what errors call it.
+
+        Raises:
+            InvalidConfigurationError: with every fault, each with its place.
+        """
+        ask = self._hooks.hook.parse
+        loaded: Loaded | None = ask(data=data, format=format, name=name, runtime=self)
+        if loaded is None:
+            msg = f"no installed plugin reads the format `{format}`"
+            raise InvalidConfigurationError(
+                Fault(Code.E_FORMAT, msg, place=Place(name))
+            )
+        return loaded
+
+    def put(
+        self,
+        document: Document,
+        *,
+        expected_version: str | int | None,
+        author: str = "",
+        message: str = "",
+        text: str | None = None,
+    ) -> str | int:
+        """Store a new version of the source's configuration.
+
+        Args:
+            document: what is stored, whole.
+            expected_version: the version it is based on, `None` if there is none yet.
+            author: who puts it.
+            message: why.
+            text: what the author wrote, if it means just that document.
+
+        Returns:
+            The new version, or that of the head if it is equal.
+
+        Raises:
+            ConflictError: if `expected_version` is not the head.
+            UnknownOutcomeError: if nobody can tell whether it was stored.
+            PluginError: if the source cannot be written.
+        """
+        version: str | int = self._ask(
+            "put",
+            document=document,
+            expected_version=expected_version,
+            author=author,
+            message=message,
+            text=text,
+        )
+        return version
+
+    def history(self, limit: int = 20) -> list[Version]:
+        """Return the newest stored versions of the source, newest first.
+
+        Raises:
+            PluginError: if the source keeps none.
+        """
+        return list(self._ask("history", limit=limit))
+
+    def read_version(self, version: str | int) -> tuple[Document, Loaded]:
+        """Read one stored version of the source, without any `transform`.
+
+        Raises:
+            KeyError: if it is not kept.
+            PluginError: if the source keeps none.
+        """
+        return document_of(self._ask("read_version", version=version))
+
+    def _ask(self, hook: str, **arguments: Any) -> Any:
+        """Call a hook that a source need not have, on this thread."""
+        source = self._reloader.attempts.source
+        if not source.has(hook):
+            msg = f"{source.label} keeps no versions: it has no hook `{hook}`"
+            raise PluginError(msg)
+        return source.invoke(hook, **arguments)
