@@ -15,6 +15,7 @@ import timeit
 
 import attrs
 import common
+import limiter
 
 from midflight import Document, Loaded, Runtime, hookimpl
 
@@ -69,15 +70,8 @@ class Shared:
         return Loaded(self._document)
 
 
-class Limiter:
+class Limiter(limiter.Limiter):
     at = 0.0
-
-    def __init__(self, name):
-        self.name = name
-
-    @hookimpl
-    def start(self, config):
-        pass
 
     @hookimpl
     def reconfigure(self, config):
@@ -172,9 +166,8 @@ def hottest(count: int, profile: cProfile.Profile, number: int) -> list[dict]:
 def calls(number: int) -> list[dict]:
     """Return rows on one call of one participant, in microseconds."""
     rows = []
-    limiter = Limiter("alone")
     ways = {
-        "the method itself": (limiter.probe, []),
+        "the method itself": (Limiter("alone").probe, []),
         "a participant": (None, []),
         "a participant, one wrapper": (None, [Wrapper()]),
         "a participant, three wrappers": (None, [Wrapper(), Wrapper(), Wrapper()]),

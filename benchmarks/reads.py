@@ -11,6 +11,7 @@ import types
 
 import attrs
 import common
+from limiter import Limiter
 
 from midflight import Runtime, hookimpl
 
@@ -25,19 +26,6 @@ class Rate:
 @attrs.frozen
 class Limits:
     rate: Rate
-
-
-class Limiter:
-    def __init__(self, name):
-        self.name = name
-
-    @hookimpl
-    def start(self, config):
-        pass
-
-    @hookimpl
-    def reconfigure(self, config):
-        pass
 
 
 class Fixed:

@@ -293,7 +293,8 @@ def discard(prepared: Any, participant: str, runtime: Runtime) -> None:
     """Let go of what `prepare` returned, since it will not be used. Optional.
 
     Called: when a prepared change is not committed, in reverse order; not once
-        `start` or `reconfigure` was called with it, even if that raised.
+        `start` or `reconfigure` was called with it, even if that raised, or a wrapper
+        kept it from running: the `stop` that follows lets go of it as well.
     Thread: the one that applies.
     Arguments: `prepared` is what `prepare` returned.
     Returns: nothing.

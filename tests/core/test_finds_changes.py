@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 
 from midflight import Applied, hookimpl
-from midflight.testing import wait_until
+from midflight.testing import FakeSource, wait_until
 
 ONE = ("m1",)
 
@@ -196,3 +197,38 @@ def test_a_source_without_a_watch_is_swept(bench):
 
     wait_until(lambda: bench.value() == 2, "the sweep")
     assert bench.runtime.status()["sources"][0]["mode"] == "sweep"
+
+
+def test_a_watch_that_comes_too_late_is_left_at_once(bench):
+    """An `__enter__` that returns after its deadline is undone, and hints nothing."""
+    log, notifies = [], []
+
+    class Late(contextlib.AbstractContextManager):
+        def __enter__(self):
+            log.append("enter")
+            if len(log) == 1:
+                bench.hang()
+
+        def __exit__(self, *_exc):
+            log.append("exit")
+
+    class Watched(FakeSource):
+        @hookimpl
+        def watch(self, notify):
+            notifies.append(notify)
+            return Late()
+
+    source = Watched(bench.document(1, names=ONE))
+    runtime = bench.make({}, source=source, watch=True, sweep=5.0)
+    runtime.start()
+    before = list(log), runtime.status()["sources"][0]["mode"]
+    bench.released.set()
+    wait_until(lambda: "exit" in log, "the exit")
+    looks = source.hashes, source.loads
+    hinting = threading.Thread(target=notifies[0])
+    hinting.start()
+    hinting.join(5)
+
+    assert before == (["enter"], "sweep")
+    assert log == ["enter", "exit"]
+    assert (source.hashes, source.loads) == looks

@@ -151,6 +151,7 @@ def test_an_exception_that_cannot_be_shown_is_reported_all_the_same():
 
 def test_a_coroutine_that_overran_writes_nothing_afterwards():
     """It has ended before the way back begins, whatever it does when cancelled."""
+    written = []
 
     class Stubborn(Plain):
         deadline = 0.2
@@ -162,9 +163,11 @@ def test_a_coroutine_that_overran_writes_nothing_afterwards():
             except asyncio.CancelledError:
                 await asyncio.sleep(0.1)
             self.config = config
+            written.append(config["rate"])
 
     with running(Stubborn) as (runtime, source):
         outcome = change(runtime, source, entry(2))
+        wait_until(lambda: 2 in written, "the end of the coroutine")
 
         assert str(outcome.reason) == "step_timeout"
         assert runtime.module("a").config["rate"] == 1
@@ -234,7 +237,8 @@ def test_a_start_that_is_cancelled_leaves_nothing_running():
 
     class Slow(Plain):
         @hookimpl
-        def start(self):
+        def start(self, config):
+            self.config = config
             begun.set()
             go.wait(10)
 
@@ -358,7 +362,7 @@ def test_an_object_whose_start_comes_back_late_is_stopped():
 def test_a_machine_without_threads_goes_on_once_the_hang_ends():
     """Where no thread can take over, the one that hangs is waited for."""
     refused: list[str] = []
-    release = threading.Event()
+    release, never = threading.Event(), threading.Event()
 
     def spawn(name, target):
         if name == "midflight-apply" and not refused:
@@ -374,12 +378,17 @@ def test_a_machine_without_threads_goes_on_once_the_hang_ends():
         def act(config):
             if config["rate"] == 2:
                 release.wait(10)
+            if config["rate"] == 3:
+                never.wait(10)
 
     with running(Hangs, system=System(spawn=spawn)) as (runtime, source):
         outcome = change(runtime, source, entry(2))
+        again = change(runtime, source, entry(3))
+        never.set()
 
     assert refused
     assert isinstance(outcome, Applied)
+    assert str(again.reason) == "step_timeout"
 
 
 def test_a_check_that_hangs_holds_up_no_reload():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 
 import pytest
@@ -18,6 +19,7 @@ from midflight import (
     Stop,
     hookimpl,
 )
+from midflight._system import System
 from midflight.errors import InvalidConfigurationError, MidflightError, PluginError
 from midflight.testing import FakeModule, FakeSource, wait_until
 
@@ -431,6 +433,37 @@ def test_an_exit_in_a_coroutine_does_not_end_its_loop(bench, error):
 
     assert bench.change(one(2)).reason == "step_failed"
     assert isinstance(bench.change(one(3)), Applied)
+
+
+def test_a_probe_that_ignores_its_cancellation_stops_nothing(bench):
+    """A coroutine that will not end costs its module a timeout, and no other a call."""
+    over = threading.Event()
+
+    class Deaf(Async):
+        deaf = False
+
+        @hookimpl
+        async def reconfigure(self, config):
+            self.config, self.deaf = config, config["v"] == 2
+
+        @hookimpl
+        async def probe(self):
+            while self.deaf and not over.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.01)
+
+    modules = {"fake": FakeModule, "deaf": Deaf}
+    bench.run(two("deaf"), modules=modules, system=System(), deadline=0.2)
+    outcome = bench.change(two("deaf", 2))
+    values = [bench.runtime.module(name).config["v"] for name in ("good", "bad")]
+    after = bench.change(two("deaf", 3))
+    healthy = [bench.runtime.probe(name).healthy for name in ("good", "bad")]
+    over.set()
+
+    assert outcome.reason == "step_timeout"
+    assert values == [1, 1]
+    assert isinstance(after, Applied)
+    assert healthy == [True, True]
 
 
 def test_background_tasks_are_not_inside_the_apply(bench):

@@ -143,6 +143,7 @@ ROWS = [
     yaml(
         "custom tag", "E_TAG", 1, 4, "a: !secret x\n", "!secret", "never becomes code"
     ),
+    yaml("tag that lies", "E_TYPE", 1, 4, "a: !!int hello\n", "`!!int`", "'hello'"),
     yaml("python tag", "E_TAG", 1, 4, "a: !!python/object/apply:os.system [x]\n"),
     yaml("binary tag", "E_TAG", 1, 4, "a: !!binary aGk=\n", "!!binary"),
     yaml("tagged mapping", "E_TAG", 2, 3, "a:\n- !thing {x: 1}\n", "!thing"),
@@ -194,7 +195,15 @@ ROWS = [
         (".ini",),
         "app.ini",
     ),
-    yaml("yaml 1.1", "E_FORMAT", 2, 1, "%YAML 1.1\n---\na: 1\n", "1.2"),
+    yaml("yaml 1.1", "E_FORMAT", 1, 1, "%YAML 1.1\n---\na: 1\n", "1.2"),
+    yaml(
+        "yaml 1.1, later",
+        "E_FORMAT",
+        2,
+        1,
+        "# not %YAML 1.1\n%YAML 1.1\n# nor %YAML\n---\na: 1\n",
+        "%YAML 1.1",
+    ),
     yaml("no type", "E_REQUIRED", 2, 3, "modules:\n- name: a\n", "`type`"),
     yaml("no name", "E_REQUIRED", 2, 3, "modules:\n- type: t\n", "`name`"),
     yaml(

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from midflight.errors import SourceUnavailableError
 from midflight_plugins.file import FileSource
 
 
@@ -260,3 +265,21 @@ def test_a_load_without_faults_looks_no_place_up(write: Any, load: Any) -> None:
 
     assert len(source._units) == 3
     assert all(unit._spots is None for unit in source._units.values())
+
+
+def test_an_import_that_cannot_be_read_for_now_is_no_fault_of_the_content(
+    write: Any, monkeypatch: Any
+) -> None:
+    """A failing disk is a source that is down, and the file that imports is named."""
+    path = write({"app.yaml": "a: 1\nimports: [b.yaml]\n", "b.yaml": "b: 1\n"})
+    opened = os.open
+
+    def failing(name: str, flags: int) -> int:
+        if name.endswith("b.yaml"):
+            raise OSError(errno.EIO, "input/output error")
+        return opened(name, flags)
+
+    monkeypatch.setattr(os, "open", failing)
+
+    with pytest.raises(SourceUnavailableError, match=r"imported at .*app\.yaml:2:"):
+        FileSource(path).load()

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -261,6 +262,23 @@ def test_exhausted_limits_are_said_clearly(
         pass
 
 
+def test_a_lack_of_watches_at_the_beginning_leaves_nothing_open(
+    hints: Any, write: Any, monkeypatch: Any
+) -> None:
+    """With no inotify watch left, entering says what to raise; its thread ends."""
+    from watchdog.observers import inotify_c
+
+    def none_left(*_arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "inotify watch limit reached")
+
+    monkeypatch.setattr(inotify_c.InotifyFD, "add_callback", none_left)
+    source = FileSource(write({"app.yaml": "a: 1\n"}))
+
+    with pytest.raises(OSError, match=r"max_user_watches"), source.watch(hints):
+        pass
+    assert not source._watches
+
+
 def test_falls_back_to_the_documented_observer(
     hints: Any, write: Any, monkeypatch: Any
 ) -> None:
@@ -292,6 +310,43 @@ def test_a_forked_child_leaves_the_watch_of_its_parent_alone(
         assert hints.after(0)
 
     assert hints.count == 1
+
+
+FORKS = """
+import os, sys, threading, time
+from midflight import Runtime
+
+path, = sys.argv[1:]
+names = lambda: [t.name for t in threading.enumerate()]
+with Runtime(f"file:{path}", watch=True, sweep=0.1) as runtime:
+    child = os.fork()
+    if child == 0:
+        try:
+            for value in (2, 3):  # the second is found after some looks
+                with open(path, "w") as file:
+                    file.write(f"a: {value}\\n")
+                runtime.wait(generation=value, timeout=10)
+            due = time.monotonic() + 10
+            while runtime.status()["sources"][0]["mode"] != "watch":
+                assert time.monotonic() < due, "no watch"
+                time.sleep(0.01)
+            print(names().count("midflight-file-watch"), flush=True)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    print(names().count("midflight-file-watch"))
+"""
+
+
+def test_a_forked_child_holds_one_watch(write: Any) -> None:
+    """The watch that a child opens is the only one it has; the parent keeps its own."""
+    path = write({"app.yaml": "a: 1\n"})
+    command = [sys.executable, "-I", "-W", "ignore", "-c", FORKS, str(path)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout.split() == ["1", "1"], done.stderr
 
 
 def test_two_watches_of_one_source_are_independent(hints: Any, write: Any) -> None:

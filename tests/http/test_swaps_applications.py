@@ -61,6 +61,23 @@ def test_settings_reach_the_application_without_a_restart_of_it(site, apps):
     assert apps.red.diary == ["startup"]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [(1, True), (True, 1), (1, 1.0), ("1", 1), (None, "null")]
+)
+def test_a_setting_of_another_type_is_another_setting(site, old, new):
+    """What Python holds for equal, as 1 and true, is a change all the same."""
+    site.change(app=RED, settings={"strict": old})
+    before = site.ask()["settings"]["strict"]
+    outcome = site.change(app=RED, settings={"strict": new})
+    after = site.ask()["settings"]["strict"]
+
+    assert outcome.name == "applied"
+    assert [(type(each), each) for each in (before, after)] == [
+        (type(old), old),
+        (type(new), new),
+    ]
+
+
 def test_a_factory_is_called_with_the_settings(site, apps, eventually):
     """With `factory`, each change of the settings makes a new application."""
     site.change(app="apps_under_test:make", factory=True, settings={"label": "a"})

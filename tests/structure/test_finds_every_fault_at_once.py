@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import enum
 import pathlib
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import attrs
 import jsonschema
@@ -257,3 +258,28 @@ def test_a_tag_chooses_the_class_of_a_union():
 def test_faults_of_a_tagged_union_are_those_of_the_chosen_class(it, faults):
     """Without a known tag the tag is the fault; with it, what its class finds."""
     assert faults_of({"it": it}, Drawing) == faults
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (Annotated[int, "in seconds"], "an integer"),
+        (Literal["a", "b"], "'a' or 'b'"),
+        (Colour, "'red' or 'blue'"),
+        (Mapping[str, int], "a mapping"),
+        (tuple[int, ...], "a list"),
+        (Annotated[int, "in seconds"] | str, "an integer or a string"),
+    ],
+)
+def test_what_is_expected_is_said_in_plain_words(kind, expected):
+    """A fault names what the field takes, without a word of Python's types."""
+    owner = attrs.make_class("Owner", {"field": attrs.field(type=kind)}, frozen=True)
+    with pytest.raises(InvalidConfigurationError) as caught:
+        structure({"field": object()}, owner)
+
+    assert [fault.expected for fault in caught.value.faults] == [expected]

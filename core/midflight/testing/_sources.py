@@ -308,6 +308,7 @@ def _put(calls: SourceCalls, document: Document, base: Any = _HEAD) -> str | int
         expected_version=calls.load().version if base is _HEAD else base,
         author="ada",
         message="why",
+        text=None,
     )
     return version
 

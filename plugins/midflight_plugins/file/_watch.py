@@ -147,10 +147,12 @@ class Watch:
 
     def __exit__(self, *_exc: object) -> None:
         self._entered.discard(self)
+        if self._is_left_behind:
+            return
         with self._lock:
             self._closed = True
             backend, self._backend = self._backend, None
-        if backend is not None and self._process == os.getpid():
+        if backend is not None:
             thread = backend.close()
             if thread is not threading.current_thread():
                 # A callback that hangs must not hang the shutdown as well.
@@ -158,9 +160,9 @@ class Watch:
 
     def rearm(self) -> None:
         """Watch what has to be watched now; never raises for a lack of means."""
-        if self._process != os.getpid():
-            # The thread that held it at the fork is not in this process.
-            self._lock = threading.RLock()
+        if self._is_left_behind:
+            self._entered.discard(self)
+            return
         try:
             with self._lock:
                 if not self._closed:
@@ -173,6 +175,14 @@ class Watch:
         else:
             self._complained = False
 
+    @property
+    def _is_left_behind(self) -> bool:
+        """Whether this is a forked child: who follows the file there opens a watch.
+
+        The thread is the parent's, so is the descriptor, and the lock may be held.
+        """
+        return self._process != os.getpid()
+
     def _revive(self) -> None:
         """Replace a watcher whose thread died, or hangs in a callback."""
         busy, backend = self._busy, self._backend
@@ -183,10 +193,8 @@ class Watch:
         )
         if backend is not None and backend.alive() and not stuck:
             return
-        # In a forked child the descriptor is the parent's as well: it stays untouched.
-        if backend is not None and self._process == os.getpid():
+        if backend is not None:
             backend.close()
-        self._process = os.getpid()
         self._busy, self._backend, self._armed = None, None, {}
         self._backend = self._make(self._on_event)
 

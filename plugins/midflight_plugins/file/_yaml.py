@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from midflight.errors import Code, Fault, Place
 from midflight_plugins.file._builder import Builder, Refused
 from midflight_plugins.file._limits import Limits
-from midflight_plugins.file._text import Parsed, empty
+from midflight_plugins.file._text import Parsed, empty, spot_at
 
 
 def parse(text: str, source: str, limits: Limits, *, record: bool = False) -> Parsed:
@@ -67,10 +68,12 @@ def _feed(builder: Builder, text: str) -> None:
         elif kind is alias:
             builder.alias(event)
         elif kind is events.DocumentStartEvent:
-            _start(builder, event)
+            _start(builder, event, text)
 
 
-def _start(builder: Builder, event: Any) -> None:
+def _start(builder: Builder, event: Any, text: str) -> None:
+    from ruamel.yaml.error import FileMark
+
     builder.documents += 1
     if builder.documents > 1:
         builder.fault(
@@ -82,10 +85,16 @@ def _start(builder: Builder, event: Any) -> None:
         )
         raise Refused
     if event.version not in (None, (1, 2)):
+        # The event's own mark is that of the `---` below the directive.
+        directive = re.search(r"^%YAML", text, re.MULTILINE)
+        mark = event.start_mark
+        if directive is not None:
+            line, column = spot_at(text, directive.start())
+            mark = FileMark("", directive.start(), line - 1, column - 1)
         builder.fault(
             Code.E_FORMAT,
             "the file asks for another version of YAML",
-            event.start_mark,
+            mark,
             found="%YAML " + ".".join(map(str, event.version)),
             expected="YAML 1.2",
             hint="remove the `%YAML` line and quote what only 1.1 reads otherwise",

@@ -58,6 +58,7 @@ class HttpModule:
         self._loop: LoopThread | None = None
         self._lifespans = Lifespans()
         self._now: Prepared | None = None
+        self._ready: Prepared | None = None  # prepared, neither used nor discarded
         self._leaving: set[Door] = set()
         self._retiring: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
@@ -81,6 +82,7 @@ class HttpModule:
             TimeoutError: it did not start within `startup_timeout`.
         """
         require_uvicorn()
+        self._let_go()
         now = self._now
         keep = now is not None and now.config.served == config.served
         app = None if keep else load_app(config)
@@ -100,7 +102,8 @@ class HttpModule:
         except BaseException:
             self._end_if_idle()
             raise
-        return Prepared(config, served, door)
+        self._ready = Prepared(config, served, door)
+        return self._ready
 
     @hookimpl
     def start(self, prepared: Prepared) -> None:
@@ -113,10 +116,9 @@ class HttpModule:
         self._commit(prepared)
 
     @hookimpl
-    def discard(self, prepared: Prepared) -> None:
+    def discard(self) -> None:
         """End the application and close the socket that will not be used."""
-        if self._loop is not None:
-            self._loop.call(self._discard(prepared), _PROMPT)
+        self._let_go()
         self._end_if_idle()
 
     @hookimpl
@@ -140,6 +142,7 @@ class HttpModule:
         loop, now = self._loop, self._now
         bound = now.config.drain_timeout if now else 0.0
         try:
+            self._let_go()
             loop.call(self._shut(bound), 2 * bound + _PROMPT)
         finally:
             self._loop = self._now = None
@@ -173,7 +176,14 @@ class HttpModule:
             loop, self._loop = self._loop, None
             loop.close(_PROMPT)
 
+    def _let_go(self) -> None:
+        """Undo a `prepare` whose commit did not come to begin."""
+        ready, self._ready = self._ready, None
+        if ready is not None and self._loop is not None:
+            self._loop.call(self._discard(ready), _PROMPT)
+
     def _commit(self, new: Prepared) -> None:
+        self._ready = None
         self._running_loop().call(self._swap(new), _PROMPT)
 
     # what follows runs on the loop's thread

@@ -48,6 +48,7 @@ class LoggingModule:
     def __init__(self, name: str) -> None:
         self.name = name
         self._now: Prepared | None = None
+        self._ready: Prepared | None = None  # prepared, neither used nor discarded
         self._before: dict[str, _Before] = {}
         self._aside: list[logging.Handler] = []
 
@@ -58,6 +59,7 @@ class LoggingModule:
         Raises:
             OSError: a file or socket cannot be opened.
         """
+        self._let_go()
         now = self._now
         handlers: dict[str, logging.Handler] = {}
         fresh: list[logging.Handler] = []
@@ -71,7 +73,8 @@ class LoggingModule:
         except BaseException:
             _close(fresh)
             raise
-        return Prepared(config, handlers, tuple(fresh))
+        self._ready = Prepared(config, handlers, tuple(fresh))
+        return self._ready
 
     @hookimpl
     def start(self, prepared: Prepared) -> None:
@@ -86,9 +89,9 @@ class LoggingModule:
         self._swap(prepared)
 
     @hookimpl
-    def discard(self, prepared: Prepared) -> None:
+    def discard(self) -> None:
         """Close the handlers that were opened for nothing."""
-        _close(prepared.fresh)
+        self._let_go()
 
     @hookimpl
     def probe(self) -> Health:
@@ -109,6 +112,7 @@ class LoggingModule:
     @hookimpl
     def stop(self) -> None:
         """Put every logger back as it was, and close the handlers."""
+        self._let_go()
         now, self._now = self._now, None
         mine = set(now.handlers.values()) if now else set()
         for name in list(self._before):
@@ -119,7 +123,13 @@ class LoggingModule:
         for handler in mine:
             retire(handler)
 
+    def _let_go(self) -> None:
+        """Close what was opened for a commit that did not come to begin."""
+        ready, self._ready = self._ready, None
+        _close(ready.fresh if ready else ())
+
     def _swap(self, new: Prepared) -> None:
+        self._ready = None
         old, self._now = self._now, new
         mine = set(old.handlers.values()) if old else set()
         mine.update(self._aside)
