@@ -17,6 +17,85 @@ from click.testing import CliRunner
 
 from midflight_plugins.cli._app import app
 
+SHELF = '''
+import json
+import pathlib
+
+from midflight import Loaded, hookimpl
+from midflight.errors import ConflictError, SourceUnavailableError, UnknownOutcomeError
+from midflight.hookspecs import Version
+
+
+class Shelf:
+    """Keeps each version in a file of a folder, with its text."""
+
+    def __init__(self, folder):
+        self.name = f"shelf:{folder}"
+        self.folder = pathlib.Path(folder)
+
+    @classmethod
+    def from_uri(cls, rest):
+        return cls(rest)
+
+    def flag(self, name):
+        return (self.folder / name).exists()
+
+    def kept(self):
+        if self.flag("down"):
+            raise SourceUnavailableError(f"{self.name}: cannot be reached")
+        if self.flag("broken"):
+            raise ConnectionResetError(104, "Connection reset by peer")
+        numbers = sorted(int(file.stem) for file in self.folder.glob("*.json"))
+        return [json.loads((self.folder / f"{n}.json").read_text()) for n in numbers]
+
+    def loaded(self, entry, runtime):
+        text = entry["text"]
+        if text is None:
+            return Loaded(entry["document"], version=entry["version"])
+        data = text.encode()
+        found = runtime.parse(data, "yaml", f"{self.name}@{entry['version']}")
+        return Loaded(found.document, entry["version"], found.positions, text=text)
+
+    @hookimpl
+    def load(self, runtime):
+        kept = self.kept()
+        if not kept:
+            raise SourceUnavailableError(f"{self.name} holds nothing yet")
+        return self.loaded(kept[-1], runtime)
+
+    @hookimpl
+    def put(self, document, expected_version, author, message, text):
+        kept = self.kept()
+        head = kept[-1]["version"] if kept else None
+        if head != expected_version:
+            raise ConflictError(f"the head is {head}, not {expected_version}")
+        if kept and kept[-1]["digest"] == document.digest and kept[-1]["text"] == text:
+            return head
+        if self.flag("lost"):
+            raise UnknownOutcomeError(self.name, "w-17")
+        version = (head or 0) + 1
+        entry = {
+            "version": version,
+            "digest": document.digest,
+            "author": author,
+            "message": message,
+            "at": 1_700_000_000 + version,
+            "text": text,
+            "document": json.loads(json.dumps(document.as_mapping())),
+        }
+        (self.folder / f"{version}.json").write_text(json.dumps(entry))
+        return version
+
+    @hookimpl
+    def history(self, limit):
+        names = ("version", "digest", "author", "message", "at")
+        kept = reversed(self.kept())
+        return [Version(*(entry[name] for name in names)) for entry in kept][:limit]
+
+    @hookimpl
+    def read_version(self, version, runtime):
+        return self.loaded({e["version"]: e for e in self.kept()}[version], runtime)
+'''
 PATIENCE = 30  # s, before a test gives up on something that should come
 MODULES = '''
 import logging
@@ -181,8 +260,8 @@ def edit(folder):
 def midflight(folder):
     """Return what runs a command and gives its result."""
 
-    def invoke(*words, code=0):
-        result = CliRunner().invoke(app, words, prog_name="midflight")
+    def invoke(*words, code=0, stdin=None):
+        result = CliRunner().invoke(app, words, input=stdin, prog_name="midflight")
         assert result.exit_code == code, result.output
         assert "Traceback" not in result.output
         return result
@@ -193,8 +272,9 @@ def midflight(folder):
 class Service:
     """A `midflight run` under way."""
 
-    def __init__(self, words, cwd, env=None, *, reads=True):
-        command = [sys.executable, "-Im", "midflight", "run", *words]
+    def __init__(self, words, cwd, env=None, *, reads=True, boot=None):
+        start = [boot] if boot else ["-Im", "midflight"]
+        command = [sys.executable, *start, "run", *words]
         self.process = subprocess.Popen(
             command,
             cwd=cwd,
@@ -272,8 +352,8 @@ def run(folder):
     """Return what starts a service on `app.yaml`; at the end none is left."""
     with contextlib.ExitStack() as services:
 
-        def start(*words, file="app.yaml", env=None, reads=True):
-            service = Service([file, *WITH_TYPES, *words], folder, env, reads=reads)
+        def start(*words, file="app.yaml", env=None, **more):
+            service = Service([file, *WITH_TYPES, *words], folder, env, **more)
             services.callback(service.pipe.close)
             services.callback(service.end)
             services.callback(service.process.kill)
@@ -298,6 +378,36 @@ def started(run):
 def state(folder):
     """Return what reads the rate that a module has in force."""
     return lambda name: (folder / f"{name}.state").read_text()
+
+
+@pytest.fixture
+def install(folder, monkeypatch):
+    """Return what installs a distribution of one module, for this test alone."""
+
+    def write(name, code, points, version="1.0"):
+        module, site = name.replace("-", "_"), folder / f"site-{name}"
+        info = site / f"{module}-{version}.dist-info"
+        info.mkdir(parents=True)
+        (site / f"{module}.py").write_text(code)
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        )
+        (info / "entry_points.txt").write_text(points)
+        monkeypatch.syspath_prepend(site)
+        monkeypatch.delitem(sys.modules, module, raising=False)
+        return site
+
+    yield write
+    for name in {path.stem for path in folder.glob("site-*/*.py")}:
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def shelf(install, folder):
+    """Install a source that keeps versions; return the folder of `shelf:kept`."""
+    install("shelf", SHELF, "[midflight.sources]\nshelf = shelf:Shelf\n")
+    (folder / "kept").mkdir()
+    return folder / "kept"
 
 
 @pytest.fixture(scope="session")

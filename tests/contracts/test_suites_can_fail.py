@@ -173,17 +173,23 @@ class Leaky(FakeSource):
 class Forgetful(MemorySource):
     """Stores nothing."""
 
-    @hookimpl
-    def put(self, document, expected_version, author, message):
+    def put(self, *_):
         return 2
 
 
 class Careless(MemorySource):
     """Stores whatever the version."""
 
-    @hookimpl
-    def put(self, document, expected_version, author, message):
+    def put(self, document, *_):
         return self.set(document)
+
+
+class Rewording(MemorySource):
+    """Writes into the text that it is given."""
+
+    def put(self, document, expected_version, author, message, text):
+        text = text and f"# put by {author}\n{text}"
+        return super().put(document, expected_version, author, message, text)
 
 
 class Backward(MemorySource):
@@ -213,6 +219,7 @@ SOURCES = [
     ("test_leaving_a_watch_twice_is_harmless", Once),
     ("test_a_watch_leaves_nothing_behind", Leaky),
     ("test_a_put_is_what_is_loaded_next", Forgetful),
+    ("test_a_text_is_kept_to_the_byte", Rewording),
     ("test_a_put_on_an_old_version_is_refused", Careless),
     ("test_one_of_many_writers_wins", Careless),
     ("test_every_version_can_be_read_again", Backward),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import copy
+import json
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -241,6 +242,17 @@ class SourceContract(SourceFixtures):
         assert calls.load().version == version
 
     @pytest.mark.usefixtures("writable")
+    def test_a_text_is_kept_to_the_byte(self, calls: SourceCalls) -> None:
+        """Comments come back, where a source keeps texts at all."""
+        document = _other(calls.document(), 1)
+        text = f"# why\n{json.dumps(document.as_mapping())}\n"
+        _put(calls, document, text=text)
+        found = calls.load().text or pytest.skip("no `text`")
+
+        assert found == text
+        assert calls.document() == document
+
+    @pytest.mark.usefixtures("writable")
     def test_a_put_on_an_old_version_is_refused(self, calls: SourceCalls) -> None:
         """Two writers cannot overwrite each other unseen."""
         base, head = calls.load().version, _other(calls.document(), 1)
@@ -300,7 +312,9 @@ def _other(document: Document, number: int) -> Document:
 _HEAD: Any = object()
 
 
-def _put(calls: SourceCalls, document: Document, base: Any = _HEAD) -> str | int:
+def _put(
+    calls: SourceCalls, document: Document, base: Any = _HEAD, text: str | None = None
+) -> str | int:
     """Put a document on a version, the head unless another one is given."""
     version: str | int = calls.call(
         "put",
@@ -308,7 +322,7 @@ def _put(calls: SourceCalls, document: Document, base: Any = _HEAD) -> str | int
         expected_version=calls.load().version if base is _HEAD else base,
         author="ada",
         message="why",
-        text=None,
+        text=text,
     )
     return version
 

@@ -11,17 +11,32 @@ from typing import Any, NoReturn
 
 import click
 
+from midflight_plugins.cli._commands import Commands
 from midflight_plugins.cli._options import (
     Sources,
+    author_option,
+    expect_option,
     format_option,
     module_option,
     plugin_option,
     source_options,
+    uri_of,
 )
+from midflight_plugins.cli._passwords import refuse
 
 
-class App(click.Group):
+class App(Commands):
     """A group whose commands end every expected error as a text and an exit code."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse a password on the command line, whatever the command."""
+        if not ctx.resilient_parsing:
+            try:
+                refuse(args)
+            except click.UsageError as exc:
+                exc.ctx = ctx
+                raise
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; no error of Midflight leaves it as a traceback."""
@@ -51,7 +66,7 @@ def _version(ctx: click.Context, _option: click.Parameter, asked: bool) -> None:
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
     epilog="Exit codes: 0 ok, 1 invalid configuration, 2 usage, 3 source unavailable, "
-    "4 apply failed.",
+    "4 apply or put failed.",
 )
 @click.option(
     "--version",
@@ -97,6 +112,15 @@ def app(ctx: click.Context) -> None:
     help="What stopping may take; what hangs longer is left behind.",
 )
 @click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait at the start for a source that cannot be read yet, such as "
+    "a table that is still empty.",
+)
+@click.option(
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
@@ -140,7 +164,8 @@ def check(ctx: click.Context, sources: Sources, form: str) -> None:
 def diff(old: str, new: str, form: str) -> None:
     """Show what differs between two configurations.
 
-    OLD and NEW are files or source URIs. Exits 0 whether they differ or not.
+    OLD and NEW are files or source URIs; URI@VERSION is a stored version. Exits 0
+    whether they differ or not.
     """
     from midflight_plugins.cli._diff import diff as body
 
@@ -164,7 +189,8 @@ def diff(old: str, new: str, form: str) -> None:
 def plan(ctx: click.Context, /, form: str, **options: Any) -> None:
     """Show what a change would do to which module, and why.
 
-    OLD and NEW are files or source URIs; OLD is taken as the running one.
+    OLD and NEW are files or source URIs, or URI@VERSION; OLD is taken as the running
+    one.
     """
     from midflight_plugins.cli._plan import plan as body
 
@@ -186,12 +212,98 @@ def explain(path: str, sources: Sources, form: str) -> None:
 
 
 @app.command()
+@click.argument("uri")
+@format_option("text", "json")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Write it there; the file is replaced only when all is written.",
+)
+def get(uri: str, form: str, output: str | None) -> None:
+    """Show a configuration as it is stored, to the byte.
+
+    URI@VERSION is a stored version. What was stored without its text is shown as JSON.
+    With `--format json` its version and digest come with it.
+    """
+    from midflight_plugins.cli._get import get as body
+
+    body(uri, form, output)
+
+
+@app.command()
+@click.argument("uri")
+@click.argument("file")
+@click.option("-m", "--message", required=True, help="Why; it goes into the history.")
+@expect_option
+@author_option
+@click.option(
+    "--check/--no-check",
+    default=True,
+    help="Refuse what the modules installed here refuse (the default), or only warn.",
+)
+@module_option
+@plugin_option
+@format_option("text", "json")
+def put(
+    uri: str,
+    file: str,
+    modules: tuple[tuple[str, Any], ...],
+    plugins: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Store a configuration as a new version.
+
+    FILE is a file or the URI of a source; `-` is YAML from standard input. The text of
+    one YAML or JSON file is stored as it is; of anything else, the document. The same
+    content makes no new version. Module types that are not installed here are no
+    fault.
+    """
+    from midflight_plugins.cli._put import put as body
+
+    word = file if file == "-" else uri_of(file)
+    body(uri, Sources((word,), dict(modules), plugins), **options)
+
+
+@app.command()
+@click.argument("uri")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="How many to show.",
+)
+@format_option("text", "json")
+def history(uri: str, limit: int, form: str) -> None:
+    """List the stored versions, newest first; times are UTC."""
+    from midflight_plugins.cli._history import history as body
+
+    body(uri, limit, form)
+
+
+@app.command()
+@click.argument("uri")
+@click.argument("version")
+@click.option("-m", "--message", help="Why.  [default: roll back to version VERSION]")
+@expect_option
+@author_option
+@format_option("text", "json")
+def rollback(uri: str, version: str, form: str, **options: Any) -> None:
+    """Store an old version once more, as the newest."""
+    from midflight_plugins.cli._put import rollback as body
+
+    body(uri, version, form=form, **options)
+
+
+@app.command()
 @format_option("text", "json")
 def plugins(form: str) -> None:
     """List every installed plugin, also those that cannot be used."""
     from midflight_plugins.cli._plugins import plugins as body
 
-    body(form)
+    body(form, app.commands)
 
 
 @app.command()

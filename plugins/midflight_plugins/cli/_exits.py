@@ -14,6 +14,7 @@ from midflight.errors import (
 )
 from midflight_plugins.cli._faults import as_text
 from midflight_plugins.cli._text import printable
+from midflight_plugins.cli._versions import MissingVersionError
 
 
 class Exit(enum.IntEnum):
@@ -28,6 +29,7 @@ class Exit(enum.IntEnum):
 
 _CODES = {
     InvalidConfigurationError: Exit.INVALID,
+    MissingVersionError: Exit.INVALID,
     SourceUnavailableError: Exit.UNAVAILABLE,
     PluginError: Exit.USAGE,
     MidflightError: Exit.FAILED,
@@ -48,6 +50,8 @@ def report(error: Exception) -> int | None:
         click.echo(as_text(error.faults), err=True)
     else:
         click.echo(f"{bold_error()}: {printable(str(error))}", err=True)
+    for note in getattr(error, "__notes__", ()):
+        click.echo(printable(note), err=True)
     return code
 
 

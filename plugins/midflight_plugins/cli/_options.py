@@ -23,7 +23,7 @@ class Sources(NamedTuple):
     """Where the configuration comes from, and what beyond the installed it may use.
 
     Args:
-        uris: source URIs, lowest layer first.
+        uris: source URIs, lowest layer first; `URI@VERSION` is one version.
         modules: module types given on the command line, by name.
         plugins: names of cross-cutting plugins to allow.
     """
@@ -41,22 +41,25 @@ class Sources(NamedTuple):
 
         Raises:
             PluginError: if something named is not installed.
+            MissingVersionError: if a version that is named is not kept.
         """
-        from midflight import Runtime
+        from midflight import PluginRegistry, Runtime
+        from midflight_plugins.cli._versions import layer
 
-        plugins, modules = (*self.plugins, *observers), self.modules
-        return Runtime(list(self.uris), plugins=plugins, modules=modules, **options)
+        registry = PluginRegistry()
+        return Runtime(
+            [layer(uri, registry, self.plugins) for uri in self.uris],
+            plugins=(*self.plugins, *observers),
+            modules=self.modules,
+            registry=registry,
+            **options,
+        )
 
 
 def uri_of(word: str) -> str:
     """Return the URI of a source that may be given as a plain file."""
     is_uri = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", word) and not Path(word).exists()
     return word if is_uri else f"file:{word}"
-
-
-def redacted(uri: str) -> str:
-    """Return a URI without the password it may hold."""
-    return re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:***@", uri)
 
 
 def _import_types(
@@ -99,6 +102,19 @@ plugin_option = click.option(
     multiple=True,
     metavar="NAME",
     help="Allow a cross-cutting plugin of another distribution. Repeatable.",
+)
+
+expect_option = click.option(
+    "--expect",
+    metavar="VERSION",
+    help="Refuse unless this is still the newest version; `none` for the very first.",
+)
+author_option = click.option(
+    "--author",
+    metavar="NAME",
+    envvar="MIDFLIGHT_AUTHOR",
+    show_envvar=True,
+    help="Who puts it.  [default: user@host]",
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import click
 
 from midflight import PluginRegistry
@@ -10,12 +12,20 @@ from midflight_plugins.cli._text import json_text, table
 _FIELDS = ("role", "name", "distribution", "version", "target", "state", "reason")
 
 
-def plugins(form: str) -> None:
-    """Write every entry point that Midflight finds; none is imported for that."""
+def plugins(form: str, own: Collection[str]) -> None:
+    """Write every entry point that Midflight finds; none is imported for that.
+
+    Args:
+        form: `text` or `json`.
+        own: the names of the built-in commands, which no plugin can have.
+    """
     rows = [
         {field: getattr(entry, field) for field in _FIELDS}
         for entry in PluginRegistry().entries()
     ]
+    for row in rows:
+        if row["role"] == "command" and row["name"] in own:
+            row |= {"state": "reserved", "reason": "the name of a built-in command"}
     if form == "json":
         click.echo(json_text(rows))
         return

@@ -18,7 +18,8 @@ from midflight.errors import MidflightError
 from midflight_plugins.cli._exits import Exit
 from midflight_plugins.cli._logs import configure
 from midflight_plugins.cli._notify import notify, reloading
-from midflight_plugins.cli._options import Sources, redacted
+from midflight_plugins.cli._options import Sources
+from midflight_plugins.cli._passwords import redacted
 from midflight_plugins.cli._text import plural
 
 _log = logging.getLogger("midflight")
@@ -39,6 +40,7 @@ def serve(
     watch: bool,
     strategy: str,
     deadline: float,
+    wait: float,
 ) -> int:
     """Run until a signal ends it; return the exit code.
 
@@ -53,9 +55,11 @@ def serve(
         watch=watch,
         deadline=deadline,
         shutdown=shutdown * _MODULES_SHARE,
+        wait=wait,
     )
     names = ", ".join(map(redacted, sources.uris))
     how = "watching" if watch else "not watching, SIGHUP reloads"
+    how += f", waiting up to {wait:g} s for the source" if wait else ""
     _log.info("starting %s, strategy %s, %s", names, strategy, how)
     return Service(runtime, last, shutdown).run()
 

@@ -74,6 +74,12 @@ class Tree:
         freeze: Any = type(frozen.modules)
         return Document(freeze(modules), frozen.sections)
 
+    @property
+    def text(self) -> str | None:
+        """What the author wrote, if all of it is one file of YAML or JSON."""
+        units = tuple(self.units.values())
+        return units[0].text if len(units) == 1 else None
+
     def place(self, path: Path) -> Place | None:
         """Return the place of a path, in whichever file it comes from."""
         root = self.units.get(self._absolute(self.path))

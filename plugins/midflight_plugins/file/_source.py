@@ -95,7 +95,7 @@ class FileSource:
             self._keep(tree)
             self._rearm()
         read_now = token(tree.files.values())
-        return Loaded(document, positions=tree.place, token=read_now)
+        return Loaded(document, positions=tree.place, token=read_now, text=tree.text)
 
     @hookimpl
     def watch(self, notify: Callable[[], None]) -> AbstractContextManager[object]:

@@ -24,6 +24,7 @@ _PARSERS = {
     ".json": _json.parse,
     ".toml": _toml.parse,
 }
+_TEXTS = frozenset({".yaml", ".yml", ".json"})
 
 
 @attrs.frozen
@@ -48,6 +49,7 @@ class Unit:
         workflows: the workflow files of its `application:`, in order.
         faults: what is wrong with it.
         layout: where its modules stand, if an edit of one can be read by itself.
+        form: the suffix that says how it is read, if its name has none.
     """
 
     name: str
@@ -59,8 +61,19 @@ class Unit:
     workflows: tuple[Reference, ...] = ()
     faults: list[Fault] = attrs.field(factory=list)
     layout: Layout | None = None
+    form: str = attrs.field(default="", kw_only=True)
     _spots: dict[Path, Spot] | None = None
     _rows: dict[str, int] = attrs.field(factory=dict)
+
+    @property
+    def text(self) -> str | None:
+        """What its author wrote: YAML or JSON that names no other file, else `None`.
+
+        A byte order mark stays, so that it can be stored as it is.
+        """
+        form = self.form or _suffix(self.name)
+        alone = not (self.imports or self.workflows)
+        return self.data.decode() if alone and form in _TEXTS else None
 
     def place(self, path: Path) -> Place:
         """Return the place of a path, or of its nearest parent."""
@@ -87,20 +100,28 @@ class Unit:
     def _look_up(self) -> dict[Path, Spot]:
         """Walk the text again, noting places; done only when there is an error."""
         if self._spots is None:
-            parsed = parse(self.data, self.name, self.limits, record=True)
-            self._spots = parsed.spots
+            parsed = parse(
+                self.data, self.name, self.limits, form=self.form, record=True
+            )
             raw = parsed.value if isinstance(parsed.value, Mapping) else {}
             modules = raw.get("modules")
             for row, entry in enumerate(modules if isinstance(modules, list) else ()):
                 name = entry.get("name") if isinstance(entry, Mapping) else None
                 if isinstance(name, str):
                     self._rows.setdefault(name, row)
+            self._spots = parsed.spots  # last: another thread may look places up
         return self._spots
 
 
-def parse(data: bytes, name: str, limits: Limits, *, record: bool = False) -> Parsed:
-    """Parse bytes by the suffix of their file's name."""
-    parser = _PARSERS.get(os.path.splitext(name)[1].lower())
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
+
+
+def parse(
+    data: bytes, name: str, limits: Limits, *, form: str = "", record: bool = False
+) -> Parsed:
+    """Parse bytes by `form`, which by default is the suffix of their file's name."""
+    parser = _PARSERS.get(form or _suffix(name))
     if parser is None:
         fault = Fault(
             Code.E_FORMAT,
@@ -121,7 +142,13 @@ def parse(data: bytes, name: str, limits: Limits, *, record: bool = False) -> Pa
 
 
 def build(
-    name: str, data: bytes, real: str, limits: Limits, before: Unit | None = None
+    name: str,
+    data: bytes,
+    real: str,
+    limits: Limits,
+    before: Unit | None = None,
+    *,
+    form: str = "",
 ) -> Unit:
     """Parse and check one file; every fault of it ends up in the unit.
 
@@ -131,10 +158,11 @@ def build(
         real: where it really is.
         limits: bounds on its size and depth.
         before: the file as it was; modules that are alike are shared with it.
+        form: the suffix that says how it is read, if its name has none.
     """
-    unit = Unit(name, data, real, limits)
+    unit = Unit(name, data, real, limits, form=form)
     with _uncollected(len(data)):
-        parsed = parse(data, name, limits)
+        parsed = parse(data, name, limits, form=form)
     unit.faults.extend(parsed.faults)
     raw = parsed.value
     if not isinstance(raw, Mapping):
@@ -200,6 +228,7 @@ def rebuild(unit: Unit, data: bytes, real: str) -> Unit | None:
         unit.imports,
         unit.workflows,
         layout=layout,
+        form=unit.form,
     )
 
 

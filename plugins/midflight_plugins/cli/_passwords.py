@@ -1,0 +1,57 @@
+"""Passwords stay off the command line and off the screen.
+
+Every user of a host can read the command lines of all its processes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import click
+
+_URI = re.compile(r"(?:--[\w-]+=)?[A-Za-z][A-Za-z0-9+.-]*:(?!\s*\{)")
+_REFERENCE = re.compile(r"\$\{[^{}]*\}")
+_FILLER = "\0"
+# `user:password@`, but not `host:5432/name`, which a version such as `@3` may follow.
+_LOGIN = re.compile(
+    r"(?<=://)[^:/@]*:(?!\d*(?:[/?#][^@]*)?(?:@\d+)?$)(?!\0*@)(.+)@", re.DOTALL
+)
+_OPTION = re.compile(
+    r"[?&][^=&#]*(?:password|passwd|pwd|secret|token)=(?!\0*(?:[&#]|$))([^&#]+)",
+    re.IGNORECASE,
+)
+
+
+def redacted(uri: str) -> str:
+    """Return a URI without the password it may hold; references to one stay."""
+    for start, end in sorted(_passwords(uri), reverse=True):
+        uri = f"{uri[:start]}***{uri[end:]}"
+    return uri
+
+
+def refuse(words: list[str]) -> None:
+    """See that no word of a command line holds a password.
+
+    Raises:
+        click.UsageError: if one does, with what to write instead.
+    """
+    for word in words:
+        if _URI.match(word) and any(_passwords(word)):
+            instead = redacted(word).replace("***", "${NAME}", 1).replace("***", "…")
+            msg = (
+                "a password on the command line can be read by\n"
+                "every user of the host; refer to it, in single quotes:\n\n"
+                f"    '{instead}'\n\n"
+                "${NAME} is the environment variable NAME,\n"
+                "${file:/path} is the first line of a file."
+            )
+            raise click.UsageError(msg)
+
+
+def _passwords(uri: str) -> Iterator[tuple[int, int]]:
+    """Yield where literal passwords stand; references to one are filled out first."""
+    filled = _REFERENCE.sub(lambda found: _FILLER * len(found[0]), uri)
+    for pattern in (_LOGIN, _OPTION):
+        for found in pattern.finditer(filled):
+            yield found.span(1)

@@ -1,0 +1,93 @@
+"""The formats of files, for sources that fetch their bytes from elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from midflight import Fault, Loaded, Place, hookimpl
+from midflight.errors import Code, InvalidConfigurationError, shown
+
+if TYPE_CHECKING:
+    from midflight_plugins.file._unit import Unit
+
+_FORMATS = frozenset({"yaml", "yml", "json", "toml"})
+_MOST_KEPT = 16  # texts that are remembered: each holds its bytes and its document
+
+# What each source gave last, oldest first. It serves every runtime of the process, and
+# needs no lock, which a fork could leave closed: a lost entry costs one full parse.
+_kept: dict[str, Unit] = {}
+
+
+@hookimpl
+def parse(data: bytes, format: str, name: str) -> Loaded | None:  # noqa: A002  # the hook's name
+    """Read YAML, JSON or TOML as it would be read from a file of its own.
+
+    Of a text that was read before under the same name, only the modules that changed
+    are read again.
+
+    Raises:
+        InvalidConfigurationError: with every fault, each with its place.
+    """
+    if format not in _FORMATS:
+        return None
+    unit = _unit(data, f".{format}", name)
+    faults = [*map(_worded, unit.faults), *_leads_away(unit)]
+    if faults or unit.document is None:
+        raise InvalidConfigurationError(faults, unit.document, unit.place)
+    _keep(unit)
+    return Loaded(unit.document, positions=unit.place, text=unit.text)
+
+
+def _unit(data: bytes, form: str, name: str) -> Unit:
+    """Parse bytes, unless they or most of them were parsed before."""
+    from midflight_plugins.file._limits import Limits
+    from midflight_plugins.file._unit import Unit, build, rebuild
+
+    limits, before = Limits(), _kept.get(name)
+    if len(data) > limits.max_size:
+        fault = Fault(
+            Code.E_SIZE,
+            "the text is too large",
+            place=Place(name),
+            found=f"{len(data)} bytes",
+            expected=f"at most {limits.max_size} bytes",
+        )
+        return Unit(name, data, name, limits, faults=[fault])
+    if before is None or before.form != form:
+        return build(name, data, name, limits, form=form)
+    if before.data == data:
+        return before
+    return rebuild(before, data, name) or build(
+        name, data, name, limits, before, form=form
+    )
+
+
+def _worded(fault: Fault) -> Fault:
+    """Say what is wrong with a text that is no file."""
+    message = fault.message.replace("the file", "the text", 1)
+    hint = "keep one of them" if fault.code is Code.E_MULTIDOC else fault.hint
+    return attrs.evolve(fault, message=message, hint=hint.replace("the file", "it"))
+
+
+def _leads_away(unit: Unit) -> list[Fault]:
+    """Refuse what names other files: there is no directory to find them in."""
+    return [
+        Fault(
+            Code.E_IMPORT_PATH,
+            "a stored text cannot name other files",
+            reference.path,
+            unit.place(reference.path),
+            found=shown(reference.file, 120),
+            hint="store what they hold as one document",
+        )
+        for reference in (*unit.imports, *unit.workflows)
+    ]
+
+
+def _keep(unit: Unit) -> None:
+    _kept.pop(unit.name, None)
+    _kept[unit.name] = unit
+    for name in list(_kept)[:-_MOST_KEPT]:
+        _kept.pop(name, None)
