@@ -18,6 +18,8 @@ PACKAGES = (
     "attrs",
     "ruamel.yaml",
     "watchdog",
+    "SQLAlchemy",
+    "psycopg",
     "watchfiles",
     "dynamic-config-py",
     "pydantic-settings",

@@ -16,6 +16,14 @@ settings.register_profile(
 )
 settings.load_profile("midflight")
 
+# Database servers and a proxy, in `tests/servers`; see `pythonpath` in pyproject.toml.
+pytest_plugins = [
+    "server_fixtures",
+    "database_fixtures",
+    "original_fixtures",
+    "proxy_fixtures",
+]
+
 
 @pytest.fixture(scope="session")
 def root() -> Path:

@@ -1,0 +1,1 @@
+"""The steps by which Alembic brings the tables up to date."""
