@@ -1,6 +1,12 @@
 """Let two processes follow one document in a database: `python demo.py [URI]`.
 
 Without a URI it is an SQLite file in a temporary folder, where all of it happens.
+
+On PostgreSQL and MariaDB the tables come first; the password stays out of the URI:
+
+    export URL=postgresql://me:secret@localhost/config
+    midflight db upgrade 'database:${URL}'
+    python demo.py 'database:${URL}'
 """
 
 from __future__ import annotations
@@ -86,9 +92,15 @@ def play(show: Callable[[str], None], uri: str) -> None:
         def midflight(*words: str) -> None:
             show(f"$ midflight {shlex.join(words)}")
             done = subprocess.run(
-                [SCRIPT, *words], cwd=folder, capture_output=True, text=True, check=True
+                [SCRIPT, *words],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=False,
             )
             show(done.stdout.rstrip())
+            if done.returncode:
+                sys.exit(f"{done.stderr.rstrip()}\nexit status {done.returncode}")
 
         def edit(old: str, new: str) -> None:
             file = folder / "limits.yaml"

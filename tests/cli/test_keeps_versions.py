@@ -186,7 +186,10 @@ def test_put_can_leave_modules_unasked(put, shelf):
     text = "modules: [{name: a, type: worker, config: {rte: 1}}]\n"
     result = put(text, "--no-check")
 
-    assert "warning: `rte` is not known at `modules.a.config.rte`" in result.stderr
+    assert "warning[E_UNKNOWN]: `rte` is not known\n" in result.stderr
+    assert " --> new.yaml:1:49\n" in result.stderr
+    assert "did you mean `rate`?" in result.stderr
+    assert "error" not in result.stderr
     assert entry(shelf, 1)["text"] == text
 
 
@@ -215,7 +218,15 @@ def test_put_on_the_expected_version_is_stored(put):
     put(FIRST, "--expect", "none")
     put(SECOND, "--expect", "1")
 
-    put(FIRST, "--expect", "none", code=4)
+    result = put(FIRST, "--expect", "none", code=4)
+    assert f"{URI}: there is a version already\n" in result.stderr
+
+
+def test_what_cannot_be_a_version_is_not_expected(put, two):
+    """Where versions are numbers, another word is a slip of the fingers."""
+    result = put(FIRST, "--expect", "foo", code=2)
+
+    assert "--expect foo: a version of shelf:kept is a number" in result.stderr
 
 
 def test_put_replaces_a_head_that_is_wrong(put, shelf):
@@ -350,10 +361,23 @@ def test_a_version_has_one_line_of_the_terminal(line, shown):
     assert _history._cut(line, 10) == shown
 
 
-def test_history_of_nothing_is_no_error(midflight, shelf):
-    """Before the first put there is an empty history."""
-    assert midflight("history", URI).stdout == "no version yet\n"
-    assert midflight("history", URI, "--format", "json").stdout == "[]\n"
+def test_history_of_nothing_says_so_as_get_does(midflight, shelf):
+    """Where there is no document, a slip in its name is seen: exit 3."""
+    results = [
+        midflight(*words, code=3)
+        for words in (("history", URI), ("history", URI, "--format", "json"))
+    ]
+
+    for result in results:
+        assert result.stderr == midflight("get", URI, code=3).stderr
+        assert result.stdout == ""
+
+
+def test_a_document_without_history_is_no_error(midflight, monkeypatch):
+    """What is there and was never put has an empty history."""
+    monkeypatch.setattr(Runtime, "history", lambda self, limit: [])
+
+    assert midflight("history", 'memory:{"modules": []}').stdout == "no version yet\n"
 
 
 # -- rollback ------------------------------------------------------------------------
@@ -380,6 +404,23 @@ def test_rollback_takes_a_message_and_a_version(midflight, two, shelf):
         "too fast",
         "ann",
     )
+
+
+def test_rollback_to_what_is_refused_by_now_is_refused(
+    midflight, put, shelf, with_types
+):
+    """An old version is checked like a new one; `--no-check` makes it a warning."""
+    put("modules: [{name: a, type: worker, config: {rte: 1}}]\n", "--no-check")
+    put(SECOND)
+    words = ("rollback", URI, "1", *with_types)
+    result = midflight(*words, code=1)
+
+    assert "error[E_UNKNOWN]: `rte` is not known" in result.stderr
+    assert not (shelf / "3.json").exists()
+
+    result = midflight(*words, "--no-check")
+    assert "warning[E_UNKNOWN]: `rte` is not known" in result.stderr
+    assert (shelf / "3.json").exists()
 
 
 def test_rollback_to_the_newest_changes_nothing(midflight, two):
@@ -525,9 +566,11 @@ def test_run_waits_for_a_source_that_is_empty(run, shelf, folder, put):
     )
     service = run("--wait", "30", file=URI, boot="boot.py")
     service.until("waiting up to 30 s")
-    service.until("holds nothing yet")
+    assert " WARNING " in service.until("not there yet: shelf:kept holds nothing yet")
     put(SECOND)
+    service.until("generation 1 applied (version 1): start a")
     service.until("ready: 1 module")
+    assert "ERROR" not in service.text
 
     assert (folder / "a.state").read_text() == "2"
     assert service.stop() == 0
@@ -538,7 +581,8 @@ def test_run_gives_up_when_the_wait_is_over(run):
     services = [run(file="nowhere.yaml"), run("--wait", "0.1", file="nowhere.yaml")]
 
     assert [service.end() for service in services] == [3, 3]
-    assert "not started" in services[1].text
+    assert "not started: waited 0.1 s: nowhere.yaml" in services[1].text
+    assert "ERROR midflight: not started: nowhere.yaml" in services[0].text
 
 
 def test_a_service_that_waits_can_be_stopped(run, folder):

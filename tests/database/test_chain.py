@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 
 import attrs
 import pytest
 import sqlalchemy as sa
 
+from midflight.errors import SourceUnavailableError
 from midflight_plugins.database._chain import Link, chained, verify
 from midflight_plugins.database._put import FOUND
 
@@ -59,11 +61,14 @@ def test_a_history_of_ours_is_sound(store):
     assert len(report.chain) == 64
 
 
-def test_a_document_that_is_not_there_is_sound(store):
-    """A key without any row has nothing that could be wrong."""
-    report = store.verify("nobody")
+def test_a_document_that_was_never_there_is_not_called_sound(store):
+    """A key without any row is an error; with an anchor, history is gone."""
+    anchor = store.verify("default").chain
+    with pytest.raises(SourceUnavailableError, match="holds no document `nobody`"):
+        store.verify("nobody")
+    report = store.verify("nobody", anchor)
 
-    assert (report.is_sound, report.rows, report.chain) == (True, 0, "")
+    assert (report.is_sound, report.anchored, report.rows) == (False, False, 0)
 
 
 @pytest.mark.parametrize(
@@ -198,13 +203,51 @@ def test_a_row_slipped_in_is_named(store, original, database_url, execute):
     assert found(store) == [(9, "added")]
 
 
-def test_an_edit_by_hand_keeps_the_chain_sound(store, original, database_url):
+def test_an_edit_by_hand_is_named_until_the_next_put(store, original, database_url):
     """A head that was found different is kept in history, as part of the chain."""
     original(database_url).edit("default", "platform: 9")
+    [before] = store.verify("default").findings
     put(store, 6)
+    kept = store.history("default", 2)
 
+    assert (before.version, before.reason) == (5, "altered")
+    assert before.text == "the document was edited by others since version 5"
     assert found(store) == []
-    assert [row.message for row in store.history("default", 2)] == ["no 6", FOUND]
+    assert [(row.version, row.message) for row in kept] == [(7, "no 6"), (6, FOUND)]
+    assert kept[1].hash == hashlib.sha256(b"platform: 9").hexdigest()
+
+
+def test_an_edit_of_what_the_original_wrote_is_named(store, original, database_url):
+    """Rows that nobody sealed yet are compared with the document as well."""
+    original(database_url).put("default", "platform: 6")
+    sound = found(store)
+    original(database_url).edit("default", "platform: 9")
+
+    assert sound == []
+    assert found(store) == [(6, "altered")]
+
+
+def test_a_document_that_history_does_not_have_is_named(store, execute):
+    """A document that somebody inserted by hand is not vouched for."""
+    key = quoted(store)
+    execute(
+        f"INSERT INTO config_documents ({key}, data, hash, version, created_at, "
+        f"updated_at, created_by) SELECT 'hand', data, hash, 1, created_at, "
+        "updated_at, created_by FROM config_documents"
+    )
+    report = store.verify("hand")
+
+    assert [(each.version, each.reason) for each in report.findings] == [(1, "missing")]
+
+
+def test_a_number_that_was_raised_by_hand_is_kept_under_it(store, execute):
+    """A version that no row has is free: the document is kept under its own."""
+    execute("UPDATE config_documents SET data = 'platform: 9', version = 8")
+    put(store, 6)
+    kept = store.history("default", 2)
+
+    assert [(row.version, row.message) for row in kept] == [(9, "no 6"), (8, FOUND)]
+    assert found(store) == []
 
 
 def links(count, rng):

@@ -219,11 +219,12 @@ def test_an_edit_by_hand_is_kept_at_the_next_put(runtime, database_url, original
     listed = runtime.history(9)
 
     assert [(v.version, v.author, v.message) for v in listed] == [
-        (2, "grace", ""),
-        (1, "unknown", "found as it was"),
+        (3, "grace", ""),
+        (2, "unknown", "found as it was"),
         (1, "ada", ""),
     ]
-    assert runtime.read_version(1)[0] == document(5)
+    read = [runtime.read_version(v)[0] for v in (1, 2, 3)]
+    assert read == [document(1), document(5), document(2)]
 
 
 def test_a_strict_source_refuses_a_hash_that_does_not_fit(
@@ -236,7 +237,7 @@ def test_a_strict_source_refuses_a_hash_that_does_not_fit(
 
     with pytest.raises(InvalidConfigurationError, match="E_DIGEST"):
         Runtime(strict).read()
-    assert put(runtime, 5, 1, text="platform: {value: 5}") == 2
+    assert put(runtime, 5, 1, text="platform: {value: 5}") == 3
     assert Runtime(strict).read()[0] == document(5)
     strict.close()
 
@@ -266,18 +267,32 @@ def test_a_write_can_be_found_by_its_id(open_store, database_url):
 
 
 def test_keys_are_listed_by_name(open_store, database_url):
-    """Each key is listed with version and hash, without its bytes."""
+    """Each key is listed with author and digest of its newest version."""
     store = open_store(database_url)
     for key in ("b", "a"):
-        store.put(key, b"1", expected=None, author="ada", message="", digest="")
-
+        store.put(key, b"1", expected=None, author="ada", message="", digest="d1")
+    store.put("b", b"2", expected=1, author="grace", message="", digest="d2")
     listed = store.keys()
 
-    assert [(row.key, row.version, row.author) for row in listed] == [
-        ("a", 1, "ada"),
-        ("b", 1, "ada"),
+    assert [(row.key, row.version, row.author, row.digest) for row in listed] == [
+        ("a", 1, "ada", "d1"),
+        ("b", 2, "grace", "d2"),
     ]
     assert set(store.tokens(["a", "b", "c"])) == {"a", "b"}
+
+
+def test_a_list_knows_no_author_of_an_edit_by_hand(open_store, database_url, original):
+    """What was edited afterwards has neither the digest nor the author it had."""
+    store = open_store(database_url)
+    store.put("a", b"1", expected=None, author="ada", message="", digest="d1")
+    original(database_url).edit("a", "2")
+    original(database_url).put("b", "3")
+    listed = store.keys()
+
+    assert [(row.key, row.version, row.author, row.digest) for row in listed] == [
+        ("a", 1, "", ""),
+        ("b", 1, "system", ""),
+    ]
 
 
 def test_a_put_that_is_in_the_way_of_none_is_tried_again(open_store, database_url):

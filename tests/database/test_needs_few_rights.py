@@ -53,7 +53,12 @@ def test_a_follower_reads_and_follows(urls):
         runtime.wait(generation=2, timeout=10)
 
         assert runtime.snapshot.document == document(2)
-        assert [each.version for each in runtime.history()] == [2, 1]
+
+
+def test_a_follower_cannot_see_what_was_taken_out(urls):
+    """Old versions may hold what a service shall not know any more."""
+    with pytest.raises(MidflightError, match=r"InsufficientPrivilege|permission"):
+        Runtime(DatabaseSource(urls["config_follower"])).history()
 
 
 def test_a_follower_cannot_put(urls):

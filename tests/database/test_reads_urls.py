@@ -44,6 +44,19 @@ def test_options_are_taken_out_of_the_query():
     assert settings.url.text == "postgresql://h/d?sslmode=require"
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "sqlite:////x.db?mode=rw&cache=shared&uri=true&check_same_thread=false",
+        "postgresql://h/d?connect_timeout=3&sslmode=require&options=x",
+        "mysql://h/d?read_timeout=3&write_timeout=3&charset=utf8mb4",
+    ],
+)
+def test_options_of_the_driver_are_left_to_it(rest):
+    """What the driver takes is no misspelt option of ours."""
+    assert parsed(rest)[0].strict is False
+
+
 def test_options_of_the_constructor_win():
     """A keyword option counts for more than the URL."""
     source = DatabaseSource("sqlite:////x.db?poll=1", key="web", poll=2, strict=True)
@@ -71,6 +84,11 @@ def test_options_of_the_constructor_win():
         ("sqlite:////x.db?poll=0", "`poll` is a number of seconds"),
         ("sqlite:////x.db?timeout=nan", "`timeout` is a number of seconds"),
         ("sqlite:////x.db?strict=perhaps", "`strict` is true or false"),
+        ("sqlite:////x.db?strcit=true", "no option `strcit`.*did you mean `strict`"),
+        ("/x.db?wat=1", "no option `wat`.*known: "),
+        ("postgresql://h/d?Pol=1", "no option `Pol`.*did you mean `poll`"),
+        ("mysql://h/d?timeuot=1", "no option `timeuot`.*did you mean `timeout`"),
+        ("${MIDFLIGHT_MISSPELT}", "no option `strcit`.*did you mean `strict`"),
         ("sqlite:////x.db#" + "k" * 192, "a key is at most 191"),
         ("sqlite:////x.db#a%0Ab", "a key is at most 191"),
         ("postgresql://${MIDFLIGHT_UNSET}@h/d", "`MIDFLIGHT_UNSET` is not set"),
@@ -78,8 +96,9 @@ def test_options_of_the_constructor_win():
         ("postgresql://u:${file:/no/such}@h/d", "/no/such cannot be read"),
     ],
 )
-def test_a_wrong_address_is_an_error_that_shows_no_secret(rest, told):
+def test_a_wrong_address_is_an_error_that_shows_no_secret(rest, told, monkeypatch):
     """The error says what is wrong, in words without the password."""
+    monkeypatch.setenv("MIDFLIGHT_MISSPELT", "sqlite:////x.db?strcit=1")
     with pytest.raises((ValueError, PluginError), match=told) as caught:
         DatabaseSource(rest)
 

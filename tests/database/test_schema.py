@@ -162,9 +162,22 @@ def test_reading_creates_no_sqlite_file(sqlite_url, tmp_path):
     """A wrong path is an error, not an empty database."""
     source = DatabaseSource(sqlite_url)
 
-    with pytest.raises(SourceUnavailableError, match="unable to open database file"):
+    with pytest.raises(SourceUnavailableError, match="there is no file") as caught:
         Runtime(source).read()
+    told = f"there is no file {tmp_path}/config.db; `midflight put` makes it"
+    assert told in str(caught.value)
+    assert "OperationalError" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    """No put can make it."""
+    source = DatabaseSource(f"sqlite:///{tmp_path}/no/config.db")
+
+    with pytest.raises(SourceUnavailableError, match=f"no folder {tmp_path}/no"):
+        Runtime(source).read()
+    with pytest.raises(SourceUnavailableError, match=f"no folder {tmp_path}/no"):
+        Runtime(source).put(DOCUMENT, expected_version=None)
 
 
 def test_a_put_creates_a_sqlite_file_with_its_tables(sqlite_url):

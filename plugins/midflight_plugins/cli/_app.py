@@ -15,6 +15,7 @@ from midflight_plugins.cli._commands import Commands
 from midflight_plugins.cli._options import (
     Sources,
     author_option,
+    check_option,
     expect_option,
     format_option,
     module_option,
@@ -237,11 +238,7 @@ def get(uri: str, form: str, output: str | None) -> None:
 @click.option("-m", "--message", required=True, help="Why; it goes into the history.")
 @expect_option
 @author_option
-@click.option(
-    "--check/--no-check",
-    default=True,
-    help="Refuse what the modules installed here refuse (the default), or only warn.",
-)
+@check_option
 @module_option
 @plugin_option
 @format_option("text", "json")
@@ -256,8 +253,8 @@ def put(
 
     FILE is a file or the URI of a source; `-` is YAML from standard input. The text of
     one YAML or JSON file is stored as it is; of anything else, the document. The same
-    content makes no new version. Module types that are not installed here are no
-    fault.
+    content makes no new version. Module types not installed here are only named in a
+    warning.
     """
     from midflight_plugins.cli._put import put as body
 
@@ -289,12 +286,24 @@ def history(uri: str, limit: int, form: str) -> None:
 @click.option("-m", "--message", help="Why.  [default: roll back to version VERSION]")
 @expect_option
 @author_option
+@check_option
+@module_option
+@plugin_option
 @format_option("text", "json")
-def rollback(uri: str, version: str, form: str, **options: Any) -> None:
-    """Store an old version once more, as the newest."""
+def rollback(
+    uri: str,
+    version: str,
+    modules: tuple[tuple[str, Any], ...],
+    plugins: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Store an old version once more, as the newest.
+
+    It is checked like what is put: the modules installed here may refuse it by now.
+    """
     from midflight_plugins.cli._put import rollback as body
 
-    body(uri, version, form=form, **options)
+    body(version, Sources((uri,), dict(modules), plugins), **options)
 
 
 @app.command()

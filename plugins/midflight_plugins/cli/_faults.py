@@ -57,11 +57,21 @@ def place_data(place: Place | None) -> dict[str, Any]:
 def as_text(faults: Sequence[Fault]) -> str:
     """Return one paragraph for each fault, by file and place, and their number."""
     files = {_file(fault) for fault in faults}
-    lines = functools.cache(_lines)
     total = plural(len(faults), "fault")
     where = f" in {plural(len(files), 'file')}" if len(files) > 1 else ""
-    paragraphs = (_paragraph(fault, lines) for fault in in_order(faults))
-    return "\n\n".join([*paragraphs, total + where])
+    return "\n\n".join([*_paragraphs(faults, "error", "red"), total + where])
+
+
+def as_warnings(faults: Sequence[Fault]) -> str:
+    """Return the same paragraphs for faults that stop nothing."""
+    return "\n\n".join(_paragraphs(faults, "warning", "yellow"))
+
+
+def _paragraphs(faults: Iterable[Fault], word: str, colour: str) -> Iterable[str]:
+    lines = functools.cache(_lines)
+    for fault in in_order(faults):
+        head = click.style(f"{word}[{fault.code}]", fg=colour, bold=True)
+        yield _paragraph(head, fault, lines)
 
 
 def _file(fault: Fault) -> str:
@@ -73,8 +83,7 @@ def _at(fault: Fault) -> tuple[int, int]:
     return ((place.line or 0), (place.column or 0)) if place else (0, 0)
 
 
-def _paragraph(fault: Fault, lines: Any) -> str:
-    head = click.style(f"error[{fault.code}]", fg="red", bold=True)
+def _paragraph(head: str, fault: Fault, lines: Any) -> str:
     text = [f"{head}: {click.style(printable(fault.message), bold=True)}"]
     number = str(fault.place.line or "") if fault.place else ""
     margin = " " * (len(number) + 1)

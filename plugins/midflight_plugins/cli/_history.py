@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import shutil
 import sys
 
 import click
 
+from midflight.errors import InvalidConfigurationError
 from midflight.hookspecs import Version
 from midflight_plugins.cli._text import json_text, printable, table, width
 from midflight_plugins.cli._versions import asking, writable
@@ -19,11 +21,16 @@ def history(uri: str, limit: int, form: str) -> None:
     """Write the stored versions, newest first.
 
     Raises:
+        SourceUnavailableError: if there is no document.
         MidflightError: if the source cannot be asked.
     """
     runtime = writable(uri)
     with asking(uri):
         found = runtime.history(limit)
+        if not found:
+            # A document that is not there is told as `get` tells it.
+            with contextlib.suppress(InvalidConfigurationError):
+                runtime.read()
     if form == "json":
         click.echo(json_text([_data(each) for each in found]))
     elif not found:

@@ -109,6 +109,11 @@ expect_option = click.option(
     metavar="VERSION",
     help="Refuse unless this is still the newest version; `none` for the very first.",
 )
+check_option = click.option(
+    "--check/--no-check",
+    default=True,
+    help="Refuse what the modules installed here refuse (the default), or only warn.",
+)
 author_option = click.option(
     "--author",
     metavar="NAME",

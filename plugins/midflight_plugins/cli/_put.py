@@ -13,7 +13,9 @@ import click
 
 from midflight import Fault, Loaded, Runtime
 from midflight.errors import Code, InvalidConfigurationError, dotted
+from midflight_plugins.cli._faults import as_warnings
 from midflight_plugins.cli._options import Sources
+from midflight_plugins.cli._passwords import redacted
 from midflight_plugins.cli._text import json_text, printable
 from midflight_plugins.cli._versions import (
     Fixed,
@@ -66,6 +68,20 @@ def put(
     """
     target = writable(uri, given.plugins)
     content = _read(target, given)
+    loaded, faults = _checked(given, content, check=check)
+    _store(target, uri, loaded, expect, author, message, form)
+    _warn(faults)
+
+
+def _checked(
+    given: Sources, content: Loaded | InvalidConfigurationError, *, check: bool
+) -> tuple[Loaded, tuple[Fault, ...]]:
+    """Return content that may be stored, with the faults to warn of.
+
+    Raises:
+        InvalidConfigurationError: if it is no document or has no order to start in,
+            or, with `check`, if a module installed here refuses it.
+    """
     fixed = Fixed(given.uris[0], content)
     faults = Runtime(fixed, modules=given.modules, plugins=given.plugins).check()
     # What could not be read has faults, whatever modules would say.
@@ -74,35 +90,34 @@ def put(
     ours = [fault for fault in faults if fault.code not in _ELSEWHERE]
     if ours and check:
         raise InvalidConfigurationError(ours)
-    _order(content)
-    _store(target, uri, content, expect, author, message, form)
-    _warn(faults)
-
-
-def _order(loaded: Loaded) -> tuple[str, ...]:
-    """Return the order in which modules would start; there must be one."""
-    return document_of(loaded).build_order
+    assert document_of(content).build_order is not None  # raises if there is none
+    return content, faults
 
 
 def rollback(
-    uri: str,
     version: str,
+    given: Sources,
     *,
     message: str | None,
     expect: str | None,
     author: str | None,
+    check: bool,
     form: str,
 ) -> None:
     """Store an old version once more, as the newest.
 
     Raises:
         MissingVersionError: if it is not kept.
+        InvalidConfigurationError: if it is wrong by what is installed now.
         MidflightError: if it is not stored, or nobody can tell.
     """
-    target = writable(uri)
+    uri = given.uris[0]
+    target = writable(uri, given.plugins)
     old = read(target, uri, version_of(version))
+    loaded, faults = _checked(given, old, check=check)
     why = f"roll back to version {version}" if message is None else message
-    _store(target, uri, old, expect, author, why, form)
+    _store(target, uri, loaded, expect, author, why, form)
+    _warn(faults)
 
 
 def _store(
@@ -115,10 +130,7 @@ def _store(
     form: str,
 ) -> None:
     """Put a document on top of the version it is based on, and say what came of it."""
-    if expect is None:
-        base = head(target)
-    else:
-        base = None if expect == "none" else version_of(expect)
+    base = head(target) if expect is None else _expected(target, uri, expect)
     who = author if author is not None else default_author()
     put_as: dict[str, Any] = {"expected": base, "author": who, "message": message}
     version, changed = stored(target, uri, loaded, **put_as)
@@ -130,6 +142,19 @@ def _store(
         click.echo(f"version {version}: digest {digest[:12]}")
     else:
         click.echo(f"unchanged: version {version} is the same, digest {digest[:12]}")
+
+
+def _expected(target: Runtime, uri: str, word: str) -> str | int | None:
+    """Return the version that `--expect` means.
+
+    Raises:
+        click.UsageError: if it cannot be one.
+    """
+    version = None if word == "none" else version_of(word)
+    if isinstance(version, str) and isinstance(head(target), int):
+        msg = f"--expect {word}: a version of {redacted(uri)} is a number, or `none`"
+        raise click.UsageError(msg)
+    return version
 
 
 def _read(target: Runtime, given: Sources) -> Loaded | InvalidConfigurationError:
@@ -145,13 +170,15 @@ def _read(target: Runtime, given: Sources) -> Loaded | InvalidConfigurationError
 def _warn(faults: Iterable[Fault]) -> None:
     """Name what is stored all the same; once for all modules of one type."""
     unknown: dict[str, list[str]] = {}
-    word = click.style("warning", fg="yellow", bold=True)
+    known = []
     for fault in faults:
         if fault.code in _ELSEWHERE:
             unknown.setdefault(fault.message, []).append(dotted(fault.path[1:2]))
         else:
-            where = f" at `{dotted(fault.path)}`" if fault.path else ""
-            click.echo(f"{word}: {printable(fault.message)}{where}", err=True)
+            known.append(fault)
+    if known:
+        click.echo(as_warnings(known), err=True)
+    word = click.style("warning", fg="yellow", bold=True)
     for message, names in unknown.items():
         more = f" and {len(names) - _FEW} more" if names[_FEW:] else ""
         which = f"not checked: {', '.join(names[:_FEW])}{more}"

@@ -61,7 +61,7 @@ def serve(
     how = "watching" if watch else "not watching, SIGHUP reloads"
     how += f", waiting up to {wait:g} s for the source" if wait else ""
     _log.info("starting %s, strategy %s, %s", names, strategy, how)
-    return Service(runtime, last, shutdown).run()
+    return Service(runtime, last, shutdown, wait).run()
 
 
 class _Last:
@@ -94,12 +94,16 @@ class Service:
         runtime: what to run; not started.
         last: its observer.
         seconds: what stopping may take.
+        wait: what the runtime waits at the start for its source, in seconds.
     """
 
-    def __init__(self, runtime: Runtime, last: _Last, seconds: float) -> None:
+    def __init__(
+        self, runtime: Runtime, last: _Last, seconds: float, wait: float
+    ) -> None:
         self._runtime = runtime
         self._last = last
         self._seconds = seconds
+        self._wait = wait
         self._ending = False
         # Of all queues, only these may be fed by a handler that interrupts them.
         self._ends: queue.SimpleQueue[tuple[Exit, str]] = queue.SimpleQueue()
@@ -152,7 +156,7 @@ class Service:
                 self._serve(self._asks())
         except MidflightError:
             if not self._ending:
-                self._end(self._last.exit_code, "not started")
+                self._end(self._last.exit_code, self._not_started())
         except BaseException:  # noqa: BLE001  # a fault of ours shall end the service, not hang it
             _log.exception("the service failed")
             self._end(Exit.FAILED, "stopping")
@@ -164,6 +168,15 @@ class Service:
         count = plural(len(self._runtime.snapshot.document.modules), "module")
         _log.info("ready: %s, process %d", count, os.getpid())
         notify("READY=1", f"MAINPID={os.getpid()}")
+
+    def _not_started(self) -> str:
+        """Say why the start was given up; the plugin `log` has told other faults."""
+        outcome = self._last.outcome
+        if outcome is None or self._last.exit_code != Exit.UNAVAILABLE:
+            return "not started"
+        waited = f"waited {self._wait:g} s: " if self._wait else ""
+        why = "; ".join(fault.message for fault in outcome.faults)
+        return f"not started: {waited}{why}"
 
     def _asks(self) -> list[str]:
         """Wait for something to do; return all that is asked, each once."""

@@ -155,6 +155,11 @@ def stored(
                 text=loaded.text,
             )
     except ConflictError as exc:
+        if expected is None:
+            msg = f"{redacted(uri)}: there is a version already"
+            error = ConflictError(msg)
+            error.add_note(f"see it: midflight get {shlex.quote(redacted(uri))}")
+            raise error from exc
         if isinstance(expected, int):
             base, newest = (
                 shlex.quote(redacted(f"{uri}@{expected}")),

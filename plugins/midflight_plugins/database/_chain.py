@@ -106,6 +106,7 @@ class _Verifier:
         self.pending: list[Link] = []  # rows of others since the last of ours
         self.chains = {each.chain for each in links if each.chain}
         self.seen: set[int] = set()
+        self._newest = links[-1] if links else None
         self._last = 0  # the version before this one
         self._least = [each.version for each in links]  # that is still to come
         for index in range(len(links) - 2, -1, -1):
@@ -142,6 +143,8 @@ class _Verifier:
             if chain:
                 text = "the document was written anew: a cut tail cannot be seen"
                 self._find(head.version, "altered", text)
+            else:
+                self._compare(head)
         elif head.chain in self.chains and head.chain != chain:
             text = "the document was taken back, and its history was not"
             self._find(head.version, "altered", text)
@@ -151,6 +154,23 @@ class _Verifier:
         elif head.chain != chain:
             for version in range(self._last + 1, max(head.version, self._last + 1) + 1):
                 self._find(version, "missing", "the newest history was cut off")
+        else:
+            self._compare(head)
+
+    def _compare(self, head: Link) -> None:
+        """Look whether the document is what the last row of its history holds."""
+        last = self._newest
+        if last is None:
+            text = "the document was written by others: history does not have it"
+            self._find(head.version, "missing", text)
+        elif head.sha != last.sha and not self._is_told(last.version):
+            text = f"the document was edited by others since version {last.version}"
+            if head.sha == head.hash and last.sha != last.hash:
+                text = "its bytes are not those of the document"
+            self._find(last.version, "altered", text)
+
+    def _is_told(self, version: int) -> bool:
+        return any(each.version == version for each in self.findings)
 
     def _find(self, version: int, reason: str, text: str) -> None:
         self.findings.append(Finding(version, reason, text))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import difflib
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -67,7 +69,13 @@ def list_(uri: str, form: str) -> None:
     finally:
         store.close()
     data: list[dict[str, Any]] = [
-        {"key": row.key, "version": row.version, "at": _when(row.at), "hash": row.hash}
+        {
+            "key": row.key,
+            "version": row.version,
+            "at": _when(row.at),
+            "author": row.author,
+            "digest": row.digest,
+        }
         for row in found
     ]
     if form == "json":
@@ -75,13 +83,14 @@ def list_(uri: str, form: str) -> None:
     elif not data:
         click.echo("no document yet")
     else:
-        heads = ("KEY", "VERSION", "WHEN", "HASH")
+        heads = ("KEY", "VERSION", "WHEN", "AUTHOR", "DIGEST")
         lines = [
             (
                 each["key"],
                 str(each["version"]),
                 each["at"] or "",
-                str(each["hash"])[:12],
+                each["author"],
+                each["digest"][:12],
             )
             for each in data
         ]
@@ -143,10 +152,31 @@ def resolve(ctx: click.Context, uri: str, write_id: str, form: str) -> None:
 def _settings(uri: str) -> tuple[Settings, str]:
     from midflight_plugins.database._url import parsed
 
+    if not uri.startswith("database:"):
+        raise click.UsageError(_no_database(uri))
     try:
         return parsed(uri.removeprefix("database:"))
     except ValueError as exc:
         raise click.UsageError(str(exc)) from None
+
+
+def _no_database(uri: str) -> str:
+    """Say what is wrong with a URI of something else, in words without secrets."""
+    from midflight_plugins.database._url import Url
+
+    text, mark, key = uri.partition("#")
+    shown = f"{Url(text)}{mark}{key}" if "@" not in key else str(Url(uri))
+    said = f"`{plain(shown)}` is no `database:` URI"
+    scheme, colon, rest = shown.partition(":")
+    if colon and not rest.startswith("//"):
+        near = difflib.get_close_matches(scheme, ["database"], n=1)
+        meant = f"database:{rest}" if near else ""
+    else:
+        is_file = Path(text).suffix in {".db", ".sqlite", ".sqlite3"}
+        meant = f"database:{shown}" if colon or is_file else ""
+    if meant:
+        return f"{said}; did you mean `{plain(meant)}`?"
+    return f"{said}, as in `database:sqlite:///app.db#default`"
 
 
 def _opened(uri: str, patience: float = 0.0) -> tuple[Store, str]:

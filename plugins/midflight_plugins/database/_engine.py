@@ -107,13 +107,28 @@ def _sqlite(_engine: Engine, url: URL, timeout: float, mode: str = "rw") -> Any:
     import sqlite3
 
     path = f"file:{quote(url.database or '')}?mode={mode}"
-    connection = sqlite3.connect(
-        path, timeout, isolation_level=None, check_same_thread=False, uri=True
-    )
+    try:
+        connection = sqlite3.connect(
+            path, timeout, isolation_level=None, check_same_thread=False, uri=True
+        )
+    except sqlite3.OperationalError:
+        _tell_missing(Path(url.database or ""))
+        raise
     # An acknowledged version survives the loss of power.
     connection.execute("PRAGMA synchronous=FULL")
     connection.create_function("midflight_sha256", 1, _hex, deterministic=True)
     return connection
+
+
+def _tell_missing(path: Path) -> None:
+    """Say which file or folder is not there, if that is why it cannot be opened."""
+    if not path.parent.exists():
+        msg = f"there is no folder {path.parent} for {path.name}"
+    elif not path.exists():
+        msg = f"there is no file {path}; `midflight put` makes it"
+    else:
+        return
+    raise SourceUnavailableError(msg) from None
 
 
 def _create_sqlite(engine: Engine, url: URL, timeout: float) -> Any:

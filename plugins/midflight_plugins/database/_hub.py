@@ -210,6 +210,7 @@ class Hub:
             self._fresh.clear()
             self._changed.notify_all()
         if not known:
+            reason = reason.removeprefix(f"{self._name}: ")
             _log.warning("%s: changes are not seen: %s", self._name, reason)
 
     def _tell(self, poller: Poller, watches: Collection[Watch]) -> None:

@@ -20,7 +20,7 @@ from midflight.errors import ConflictError, UnknownOutcomeError
 from midflight_plugins.database._chain import Link, chained
 from midflight_plugins.database._engine import backend_of, errors_told, unavailable
 from midflight_plugins.database._rows import Write, columns, head_of, tail
-from midflight_plugins.database._tables import documents, history
+from midflight_plugins.database._tables import documents, history, sha256
 from midflight_plugins.database._url import Settings
 
 CHANNEL = "midflight_config"
@@ -130,11 +130,19 @@ class Writer:
         for each in rows:
             running = each.chain or chained(running, each)
         now = datetime.fromtimestamp(self.clock(), UTC)
+        newest = max(newest, actual or 0)
         known = {(each.version, each.sha) for each in rows}
         if head is not None and (head.version, head.sha) not in known:
-            running = _keep(connection, key, head, running, now)
+            c, sha = history.c, sha256(history.c.data, self._backend)
+            query = sa.select(sha).where(c.key == key, c.version == actual)
+            taken = set(run(query).scalars())
+            if head.sha not in taken:
+                # What was acknowledged as a version stays what it was.
+                newest += bool(taken)
+                number = newest if taken else head.version
+                running = _keep(connection, key, head, number, running, now)
         self.step("kept")
-        link = write.link(max(newest, actual or 0) + 1, now)
+        link = write.link(newest + 1, now)
         chain = chained(running, link)
         run(history.insert().inline().values(data=write.data, **columns(link, chain)))
         self.step("history")
@@ -244,10 +252,15 @@ def _is_equal(connection: Connection, head: Any, write: Write) -> bool:
 
 
 def _keep(
-    connection: Connection, key: str, head: Any, running: str, now: datetime
+    connection: Connection,
+    key: str,
+    head: Any,
+    version: int,
+    running: str,
+    now: datetime,
 ) -> str:
     """Keep a head that is not in history: edited by hand, or by another system."""
-    link = Link(key, head.version, head.sha, head.hash, "unknown", now, FOUND)
+    link = Link(key, version, head.sha, head.sha, "unknown", now, FOUND)
     chain = chained(running, link)
     values = columns(link, chain)
     literals = [

@@ -26,6 +26,7 @@ class Row:
     Args:
         token: what `tokens` says of it while it is the head; empty for an old version.
         at: when it was written, seconds since 1970, `None` if unknown.
+        is_sealed: whether it is a row of ours in history.
     """
 
     key: str
@@ -38,6 +39,7 @@ class Row:
     message: str = ""
     digest: str = ""
     write_id: str = ""
+    is_sealed: bool = False
 
 
 @attrs.frozen
@@ -94,6 +96,7 @@ def old(row: Any) -> Row:
         message=more.get("message") or "",
         digest=more.get("digest") or "",
         write_id=more.get("write_id") or "",
+        is_sealed=more.get("chain") is not None,
     )
 
 
@@ -117,6 +120,19 @@ def to_link(row: Any) -> Link:
         row.digest,
         row.write_id,
         row.chain,
+    )
+
+
+def top(row: Any) -> Row:
+    """Return a row of `heads` as a value; what was edited since has no author."""
+    is_kept = row.kept == row.sha
+    author, digest = (row.changed_by, row.digest) if is_kept else ("", "")
+    at, data = seconds(row.updated_at), b""
+    return Row(
+        *(row.key, data, row.hash, row.version),
+        author=author,
+        at=at,
+        digest=digest or "",
     )
 
 
@@ -184,10 +200,24 @@ def tail(connection: Connection, key: str, backend: str) -> tuple[int, list[Link
     return (rows[0].newest if rows else 0), [to_link(row) for row in rows]
 
 
+@functools.cache
+def heads(backend: str, *, with_ours: bool) -> sa.Select[Any]:
+    """Select the head of every key, with what history says of its version."""
+    d, c = documents.c, history.c
+    sha = sha256(d.data, backend).label("sha")
+    digest = c.digest if with_ours else sa.literal("")
+    query = sa.select(
+        *(d.key, d.hash, d.version, d.updated_at, sha),
+        *(c.hash.label("kept"), c.changed_by, digest.label("digest")),
+    )
+    same = (c.key == d.key) & (c.version == d.version)
+    return query.outerjoin_from(documents, history, same).order_by(d.key, c.id)
+
+
 def versions(key: str, *, with_ours: bool) -> sa.Select[Any]:
     """Select the versions of a key, without the bytes; perhaps with our columns."""
     c = history.c
     chosen: list[Any] = [c.key, c.hash, c.version, c.changed_at, c.changed_by]
-    ours = [c.message, c.digest, c.write_id] if with_ours else []
+    ours = [c.message, c.digest, c.write_id, c.chain] if with_ours else []
     query = sa.select(*chosen, *ours).where(c.key == key)
     return query.order_by(c.version.desc(), c.id.desc())

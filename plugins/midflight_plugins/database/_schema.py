@@ -54,7 +54,8 @@ def state(connection: Connection, url: Url) -> State:
 
 def none_there(url: Url) -> SourceUnavailableError:
     """Return the error for a database without tables."""
-    msg = f"database:{url} has no tables; run: midflight db upgrade 'database:{url}'"
+    command = url.command("midflight db upgrade URI")
+    msg = f"database:{url} has no tables; run: {command}"
     return SourceUnavailableError(msg)
 
 
@@ -62,9 +63,16 @@ def not_ours(url: Url) -> PluginError:
     """Return the error for a write to tables that lack our columns."""
     msg = (
         f"database:{url} can be read but not written: its tables lack columns; "
-        f"run: midflight db upgrade 'database:{url}'"
+        f"run: {url.command('midflight db upgrade URI')}"
     )
     return PluginError(msg)
+
+
+def holds_none(url: Url, key: str) -> SourceUnavailableError:
+    """Return the error for a document that is not there."""
+    command = url.command("midflight put URI FILE -m WHY", key)
+    msg = f"database:{url} holds no document `{key}`; put one: {command}"
+    return SourceUnavailableError(msg)
 
 
 def ensure(settings: Settings) -> None:

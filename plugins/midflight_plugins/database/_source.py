@@ -170,6 +170,7 @@ class DatabaseSource:
 
         Raises:
             KeyError: it is not.
+            InvalidConfigurationError: it is not as it was stored, or has faults.
         """
         try:
             number = int(version)
@@ -177,7 +178,21 @@ class DatabaseSource:
             msg = f"{self.name} keeps no version {version}"
             raise KeyError(msg) from None
         row = self._store.version(self.key, number)
-        return self._loaded(row, runtime, f"{self.name}@{number}")
+        name = f"{self.name}@{number}"
+        actual = hashlib.sha256(row.data).hexdigest()
+        if row.is_sealed and row.hash != actual:
+            command = self.settings.url.command("midflight db verify URI", self.key)
+            raise InvalidConfigurationError(
+                Fault(
+                    Code.E_DIGEST,
+                    f"version {number} is not as it was stored: history was altered",
+                    place=Place(name),
+                    found=actual,
+                    expected=row.hash[:64],
+                    hint=f"run: {command}",
+                )
+            )
+        return self._loaded(row, runtime, name)
 
     def close(self) -> None:
         """Close every connection; the next call of a hook opens another."""
@@ -207,12 +222,9 @@ class DatabaseSource:
             self._is_there = True
 
     def _absent(self) -> SourceUnavailableError:
-        uri = f"database:{self.settings.url}#{self.key}"
-        msg = (
-            f"database:{self.settings.url} holds no document `{self.key}`; put one: "
-            f"midflight put '{uri}' FILE"
-        )
-        return SourceUnavailableError(msg)
+        from midflight_plugins.database._schema import holds_none
+
+        return holds_none(self.settings.url, self.key)
 
     def _check(self, row: Row) -> None:
         """Tell, or refuse, bytes that are not those their `hash` is of."""

@@ -18,8 +18,14 @@ from midflight_plugins.database._chain import Report, verify
 from midflight_plugins.database._engine import backend_of, errors_told, open_engine
 from midflight_plugins.database._put import Writer
 from midflight_plugins.database._rows import AUTHOR, MESSAGE, Row, Write, kept
-from midflight_plugins.database._schema import State, none_there, not_ours, state
-from midflight_plugins.database._tables import documents, history
+from midflight_plugins.database._schema import (
+    State,
+    holds_none,
+    none_there,
+    not_ours,
+    state,
+)
+from midflight_plugins.database._tables import history
 from midflight_plugins.database._url import Settings
 
 T = TypeVar("T")
@@ -97,21 +103,10 @@ class Store:
 
     def keys(self) -> list[Row]:
         """Return the head of every key, by name, without the bytes."""
-        c = documents.c
-        chosen = (c.key, c.hash, c.version, c.updated_at, c.created_by)
-        query = sa.select(*chosen).order_by(c.key)
+        ours = self._looked() is State.OURS
+        query = rows.heads(self._backend, with_ours=ours)
         found = self._read(lambda connection: connection.execute(query).all())
-        return [
-            Row(
-                row.key,
-                b"",
-                row.hash,
-                row.version,
-                author=row.created_by,
-                at=rows.seconds(row.updated_at),
-            )
-            for row in found
-        ]
+        return [*{row.key: rows.top(row) for row in found}.values()]
 
     def history(self, key: str, limit: int) -> list[Row]:
         """Return the newest versions of a key, newest first, without the bytes."""
@@ -149,6 +144,10 @@ class Store:
         Args:
             key: which document.
             anchor: a value of the chain that was kept elsewhere.
+
+        Raises:
+            SourceUnavailableError: there is neither a document nor a history, and no
+                anchor that says there was.
         """
         self._writable()
 
@@ -159,13 +158,16 @@ class Store:
                 top = say(rows.head_of(self._backend), named).one_or_none()
                 head = None if top is None else rows.head_link(key, top)
                 found = say(rows.links(self._backend), named)
-                return verify(map(rows.to_link, found), head, anchor)
+                report = verify(map(rows.to_link, found), head, anchor)
             except BaseException:
                 connection.invalidate()
                 raise
             finally:
                 if not connection.invalidated:
                     connection.exec_driver_sql("ROLLBACK")
+            if head is None and not report.rows and anchor is None:
+                raise holds_none(self._url, key)
+            return report
 
         return self._read(look)
 

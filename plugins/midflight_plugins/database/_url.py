@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,7 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlencode
 
 import attrs
 
-from midflight.errors import PluginError, did_you_mean
+from midflight.errors import PluginError, did_you_mean, plain
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -30,6 +32,9 @@ MAX_KEY = 191  # characters: what MySQL indexes
 _REFERENCE = re.compile(r"\$\{([^{}]*)\}")
 _LOGIN = re.compile(r"(?<=://)([^/?@:]*):(.*)@")
 _OWN = ("poll", "timeout", "strict")
+_SQLITE = ("uri", "mode", "cache", "check_same_thread")  # what its driver takes
+_NEAR = 0.8  # how alike a misspelt option is; `read_timeout` is one of a driver
+_MASKED = re.compile("(?:\0[0-9]+\0)+")
 _SECRET = re.compile(r"pass|pwd|secret|token", re.IGNORECASE)
 # Stands for a reference while the URL is parsed: digits may stand anywhere in it.
 _MARK = "90710900{:04d}"
@@ -41,9 +46,11 @@ class Url:
 
     Args:
         text: the URL with its references, without options of ours and without key.
+        written: the same as the user wrote it, with options of ours.
     """
 
     text: str
+    written: str = attrs.field(default="", eq=False)
 
     def resolve(self, environ: Mapping[str, str] = os.environ) -> URL:
         """Return the URL that SQLAlchemy takes, with what its references stand for.
@@ -105,6 +112,25 @@ class Url:
                 text = text.replace(form, "***")
         return text
 
+    def command(self, text: str, key: str = "") -> str:
+        """Return a command that can be pasted; `URI` in `text` stands for this one.
+
+        References stay as they were written. A password that stands there is hidden.
+        """
+        kept = _REFERENCE.findall(self.written or self.text)
+        marks = iter(range(len(kept)))
+        shown = _REFERENCE.sub(
+            lambda _: f"\0{next(marks)}\0", self.written or self.text
+        )
+        base, mark, query = _LOGIN.sub(_hidden_login, shown).partition("?")
+        shown = base + mark + "&".join(map(_hidden_option, query.split("&")))
+        shown = re.sub(
+            "\0([0-9]+)\0", lambda found: f"${{{kept[int(found[1])]}}}", shown
+        )
+        key = "#" + key.replace("%", "%25").replace("@", "%40") if key else ""
+        note = " (put the password in the place of ***)" if "***" in shown else ""
+        return text.replace("URI", shlex.quote(f"database:{shown}{key}")) + note
+
     @property
     def path(self) -> str | None:
         """The absolute path of a SQLite database, `None` for a server."""
@@ -158,13 +184,13 @@ def parsed(rest: str, **options: Any) -> tuple[Settings, str]:
         raise ValueError(msg)
     if whole := _REFERENCE.fullmatch(text):
         # Its options count too; the reference itself is looked up at each connect.
-        _, _, query = _looked_up(whole[1], os.environ).partition("?")
-        written, own = Url(text), _options(query)[0]
+        base, _, query = _looked_up(whole[1], os.environ).partition("?")
+        written, own = Url(text, text), _options(query, base)[0]
     else:
         base, _, query = text.partition("?")
-        own, others = _options(query)
+        own, others = _options(query, base)
         base = _absolute(base)
-        written = Url(base + ("?" + "&".join(others) if others else ""))
+        written = Url(base + ("?" + "&".join(others) if others else ""), text)
     known = {**own, **{k: v for k, v in options.items() if v is not None}}
     settings = Settings(written, **_checked(known))
     written.resolve()
@@ -183,7 +209,19 @@ def checked_key(key: str) -> str:
     return key
 
 
-def _options(query: str) -> tuple[dict[str, Any], list[str]]:
+def _hidden_login(found: re.Match[str]) -> str:
+    """Hide the password of a URL, unless it is a reference."""
+    return found[0] if _MASKED.fullmatch(found[2]) else f"{found[1]}:***@"
+
+
+def _hidden_option(part: str) -> str:
+    """Hide the value of a secret option in a query, unless it is a reference."""
+    name, mark, value = part.partition("=")
+    hide = mark and _SECRET.search(name) and not _MASKED.fullmatch(value)
+    return f"{name}=***" if hide else part
+
+
+def _options(query: str, base: str) -> tuple[dict[str, Any], list[str]]:
     """Split a query into options of ours and what is for the database's driver."""
     own: dict[str, Any] = {}
     others: list[str] = []
@@ -192,8 +230,19 @@ def _options(query: str) -> tuple[dict[str, Any], list[str]]:
         if name in _OWN:
             own[name] = unquote(value)
         else:
+            _refuse_misspelt(unquote(name), base)
             others.append(part)
     return own, others
+
+
+def _refuse_misspelt(name: str, base: str) -> None:
+    """Refuse an option that nobody takes, or that is nearly one of ours."""
+    is_sqlite = base.startswith("sqlite:") or "://" not in base
+    near = difflib.get_close_matches(name.lower(), _OWN, n=1, cutoff=_NEAR)
+    if near or (is_sqlite and name not in _SQLITE):
+        hint = did_you_mean(name.lower(), near or _OWN)
+        msg = f"`database:` has no option `{plain(name, 40)}` ({hint})"
+        raise ValueError(msg)
 
 
 def _checked(known: dict[str, Any]) -> dict[str, Any]:

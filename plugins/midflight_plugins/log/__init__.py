@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from midflight import Applied, Held, Outcome, Plan, Unchanged, hookimpl
+from midflight import Applied, Held, Outcome, Plan, Runtime, Unchanged, hookimpl
 
 _log = logging.getLogger("midflight")
 _SHOWN = 8  # steps named in one line
@@ -17,15 +17,22 @@ class OutcomeLog:
         self._said = ""
 
     @hookimpl
-    def on_outcome(self, outcome: Outcome) -> None:
+    def on_outcome(self, outcome: Outcome, runtime: Runtime) -> None:
         """Write one line for a success, and every fault of a failure."""
         level, text = logging.INFO, ""
         if isinstance(outcome, Applied):
-            text = f"generation {outcome.generation} applied: {_steps(outcome.plan)}"
+            version = _version(outcome, runtime)
+            text = f"generation {outcome.generation} applied{version}: "
+            text += _steps(outcome.plan)
         elif isinstance(outcome, Unchanged):
             text = "healthy again on the running configuration" if outcome.ok else ""
         elif isinstance(outcome, Held):
             text = f"held, {outcome.reason}: {_steps(outcome.plan)}"
+        elif outcome.reason == "source_unavailable" and not outcome.generation:
+            # Not an error yet: `Runtime(wait=…)` may wait for it.
+            level = logging.WARNING
+            why = "; ".join(fault.message for fault in outcome.faults)
+            text = f"not there yet: {why}"
         else:
             level = logging.ERROR
             faults = "".join(f"\n  {fault}" for fault in outcome.faults)
@@ -37,6 +44,14 @@ class OutcomeLog:
         if text and (isinstance(outcome, Applied) or text != self._said):
             self._said = text
             _log.log(level, "%s", text)
+
+
+def _version(outcome: Outcome, runtime: Runtime) -> str:
+    """Return the source's version of what is in force, if it counts them."""
+    snapshot = runtime.snapshot
+    is_it = snapshot.generation == outcome.generation
+    known = is_it and snapshot.version is not None
+    return f" (version {snapshot.version})" if known else ""
 
 
 def _steps(plan: Plan | None) -> str:

@@ -61,6 +61,16 @@ def test_one_line_when_it_goes_and_one_when_it_is_back(watching, caplog):
     assert "hunter2" not in caplog.text
 
 
+def test_the_line_names_the_database_once(watching, caplog):
+    """What is said begins with the database; the reason need not say it again."""
+    watching.watch()
+    name = f"database:{watching.settings.url}"
+    [hub] = watching.hubs._hubs.values()
+    hub.lost(hub.poller, f"{name}: OperationalError: gone")
+
+    assert caplog.messages == [f"{name}: changes are not seen: OperationalError: gone"]
+
+
 def test_the_return_is_a_hint(watching):
     """Whoever could not load meanwhile tries again, though the token is the same."""
     watching.change(app="1")
