@@ -107,6 +107,15 @@ def test_what_is_no_password_is_accepted(midflight, uri):
     assert "no source is called `nowhere`" in result.output
 
 
+@pytest.mark.parametrize("option", ["-m", "--message", "--author"])
+def test_what_people_say_is_no_uri(midflight, option):
+    """A message may name an address; it is shown to everybody anyhow."""
+    says = ["-m", "x", option, "fix: see https://host:8443/x@y and http://a:b@c"]
+    result = midflight("put", "memory:", "missing.yaml", *says, code=3)
+
+    assert "missing.yaml: cannot be read" in result.output
+
+
 def test_json_in_a_uri_is_a_document(midflight):
     """Addresses in a document are the document's own matter."""
     uri = 'memory:{"modules": [], "proxy": "http://a:80/", "mail": "x@y"}'

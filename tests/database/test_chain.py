@@ -52,6 +52,16 @@ def found(store, **more):
     return [(each.version, each.reason) for each in report.findings]
 
 
+@pytest.mark.parametrize("version", [1, 3, 5])
+def test_a_row_without_its_chain_is_found(store, execute, version):
+    """To take the chain away does not make a row one of another system."""
+    execute(
+        "UPDATE config_document_history SET chain = NULL WHERE version = :v", v=version
+    )
+
+    assert (version, "altered") in found(store)
+
+
 def test_a_history_of_ours_is_sound(store):
     """Nothing is found where nothing was done, and the newest value is shown."""
     report = store.verify("default")

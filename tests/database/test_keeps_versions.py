@@ -227,6 +227,23 @@ def test_an_edit_by_hand_is_kept_at_the_next_put(runtime, database_url, original
     assert read == [document(1), document(5), document(2)]
 
 
+def test_a_broken_head_that_was_never_put_can_be_put_right(
+    runtime, database_url, original
+):
+    """Its version is listed, though history has no row of it: a put can name it."""
+    put(runtime, 1, None, author="ada")
+    others = original(database_url)
+    with others.engine.begin() as connection:
+        broken = others.documents.update().values(data=b"platform: [", version=4)
+        connection.execute(broken)
+    (head,) = runtime.history(1)
+
+    assert (head.version, head.author) == (4, "")
+    assert put(runtime, 2, head.version) == 5
+    assert runtime.read()[0] == document(2)
+    assert [each.version for each in runtime.history(9)] == [5, 4, 1]
+
+
 def test_a_strict_source_refuses_a_hash_that_does_not_fit(
     runtime, database_url, original
 ):

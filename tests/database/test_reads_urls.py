@@ -107,6 +107,42 @@ def test_a_wrong_address_is_an_error_that_shows_no_secret(rest, told, monkeypatc
     assert "ter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "postgres:u:hunter2@h",
+        "postgres//u:hunter2@h/db",
+        "postgresql:/u:hunter2@h/db",
+        "u:hunter2@h",
+        "postgresql://u:hunter2",
+        "postgresql://u:hunter2/db",
+    ],
+)
+def test_a_misspelt_url_makes_no_file_and_shows_no_password(
+    rest, tmp_path, monkeypatch
+):
+    """What only looks like a URL is refused, without repeating what it may hold."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((ValueError, PluginError)) as caught:
+        DatabaseSource(rest)
+
+    assert "hunter2" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_has_no_blanks_around_it():
+    """Some databases take `shop ` for `shop`."""
+    with pytest.raises(ValueError, match="blanks"):
+        parsed("sqlite:///c.db#shop ")
+
+
+def test_a_reference_for_all_holds_no_key(monkeypatch):
+    """The key stands behind the reference, where it can be seen."""
+    monkeypatch.setenv("WHOLE", "sqlite:///c.db#shop")
+    with pytest.raises(PluginError, match=r"key behind the reference"):
+        parsed("${WHOLE}")
+
+
 def test_references_may_stand_in_every_part(monkeypatch, tmp_path):
     """Special characters in what they stand for mean themselves."""
     secret = tmp_path / "secret"

@@ -13,6 +13,7 @@ import click
 _URI = re.compile(r"(?:--[\w-]+=)?[A-Za-z][A-Za-z0-9+.-]*:(?!\s*\{)")
 _REFERENCE = re.compile(r"\$\{[^{}]*\}")
 _FILLER = "\0"
+_WORDS = {"-m", "--message", "--author"}  # what people say follows them
 # `user:password@`, but not `host:5432/name`, which a version such as `@3` may follow.
 _LOGIN = re.compile(
     r"(?<=://)[^:/@]*:(?!\d*(?:[/?#][^@]*)?(?:@\d+)?$)(?!\0*@)(.+)@", re.DOTALL
@@ -36,7 +37,9 @@ def refuse(words: list[str]) -> None:
     Raises:
         click.UsageError: if one does, with what to write instead.
     """
-    for word in words:
+    for before, word in zip(("", *words), words, strict=False):
+        if before in _WORDS:
+            continue
         if _URI.match(word) and any(_passwords(word)):
             instead = redacted(word).replace("***", "${NAME}", 1).replace("***", "…")
             msg = (

@@ -39,6 +39,11 @@ class Link:
     write_id: str | None = None
     chain: str | None = None
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether it holds what only we write, whatever became of its chain."""
+        return {self.message, self.digest, self.write_id} != {None}
+
 
 def chained(running: str, link: Link) -> str:
     """Return the chain that ends with `link`, whose own `chain` does not count."""
@@ -117,13 +122,18 @@ class _Verifier:
 
     def _feed(self, link: Link, least: int) -> None:
         if link.chain is None:
+            if link.is_ours:
+                text = "its place in the chain was taken away"
+                self._find(link.version, "altered", text)
             self.pending.append(link)
             return
         running = self.running
         for each in (*self.pending, link):
             running = chained(running, each)
         if running != link.chain:
-            whole = any(chained(c, link) == link.chain for c in ("", *self.chains))
+            # Where most rows are wrong, why each of them is no longer matters.
+            starts = ("", *self.chains) if len(self.findings) < _TRIES else ()
+            whole = any(chained(each, link) == link.chain for each in starts)
             self._explain(link, least, whole=whole)
             if whole and link.version <= self._last:
                 self.pending.clear()  # go on as if it were not here
@@ -152,8 +162,8 @@ class _Verifier:
             text = "history and document do not belong together"
             self._find(head.version, "altered", text)
         elif head.chain != chain:
-            for version in range(self._last + 1, max(head.version, self._last + 1) + 1):
-                self._find(version, "missing", "the newest history was cut off")
+            end = max(head.version, self._last + 1) + 1
+            self._miss(self._last + 1, end, "the newest history was cut off")
         else:
             self._compare(head)
 
@@ -168,6 +178,17 @@ class _Verifier:
             if head.sha == head.hash and last.sha != last.hash:
                 text = "its bytes are not those of the document"
             self._find(last.version, "altered", text)
+        elif head.version != last.version and not self.findings:
+            text = f"the document says version {head.version}, its history does not"
+            self._find(head.version, "altered", text)
+
+    def _miss(self, first: int, end: int, text: str) -> None:
+        """Note the missing versions from `first` up to `end`, many of them as one."""
+        each = end if end - first <= _TRIES else first
+        for version in range(first, each):
+            self._find(version, "missing", text)
+        if each < end:
+            self._find(first, "missing", f"versions {first} to {end - 1}: {text}")
 
     def _is_told(self, version: int) -> bool:
         return any(each.version == version for each in self.findings)
@@ -214,8 +235,8 @@ class _Verifier:
         """Name what the numbers of some rows alone tell."""
         last = self._last
         for version in versions:
-            for missing in range(last + 1, version) if last or at_first else ():
-                self._find(missing, "missing", text)
+            if last or at_first:
+                self._miss(last + 1, version, text)
             if version <= last:
                 reason = "doubled" if version == last else "reordered"
                 self._find(version, reason, "its number does not follow")

@@ -184,10 +184,15 @@ def _mysql(engine: Engine, url: URL, timeout: float) -> Any:
         "init_command": session,
     }
     args, kwargs = engine.dialect.create_connect_args(url)
+    if "password" in kwargs:  # which the driver would write as latin-1
+        kwargs["password"] = str(kwargs["password"]).encode()
     try:
         return pymysql.connect(*args, **{**given, **kwargs})
     except RuntimeError as exc:  # it lacks a library for this way to log in
         raise pymysql.OperationalError(str(exc)) from None
+    except (TypeError, ValueError, AttributeError, LookupError, OSError) as exc:
+        msg = f"its driver does not take the options of the URL: {type(exc).__name__}"
+        raise pymysql.OperationalError(msg) from None
 
 
 # -- PostgreSQL --------------------------------------------------------------------

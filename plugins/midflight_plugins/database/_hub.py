@@ -27,10 +27,7 @@ _UNSEEN = object()
 
 
 def watched(
-    settings: Settings,
-    key: str,
-    notify: Callable[[], None],
-    known: Callable[[], str | None] | None = None,
+    settings: Settings, key: str, notify: Callable[[], None]
 ) -> AbstractContextManager[None]:
     """Call `notify` when a document may have changed, while entered.
 
@@ -38,10 +35,8 @@ def watched(
         settings: the database; one connection and one thread serve all watches of it.
         key: the document.
         notify: a hint without a payload, called on that thread, which it may keep.
-        known: returns the token of what was last loaded; a look that finds just that
-            gives no hint.
     """
-    return _here().watched(settings, Watch(key, notify, known))
+    return _here().watched(settings, Watch(key, notify))
 
 
 def observed(settings: Settings, key: str) -> str | None:
@@ -65,14 +60,9 @@ class Watch:
 
     key: str
     notify: Callable[[], None]
-    known: Callable[[], str | None] | None = None
     callers: list[int] = attrs.field(factory=list)
     entering: bool = True
     closed: bool = False
-
-    def knows(self, token: str | None) -> bool:
-        """Tell whether a token is that of what was last loaded."""
-        return token is not None and self.known is not None and self.known() == token
 
 
 class Hub:
@@ -189,7 +179,7 @@ class Hub:
             self._changed.notify_all()
         if back:
             _log.info("%s is back; its changes are followed again", self._name)
-        self._tell(poller, [w for w in late if back or not w.knows(new[w.key])])
+        self._tell(poller, late)
 
     def heard(self, poller: Poller, keys: Collection[str]) -> None:
         """Tell who watches documents that are said to have changed."""

@@ -11,10 +11,10 @@ from typing import Any
 
 from midflight_plugins.database._engine import unavailable
 from midflight_plugins.database._lookout import Stir, StoreLookout
+from midflight_plugins.database._tables import CHANNEL
 from midflight_plugins.database._url import Settings
 
 _log = logging.getLogger("midflight.database")
-CHANNEL = "midflight_config"
 _LOOK = (0.0,)
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,14 +16,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from midflight.errors import ConflictError, UnknownOutcomeError
+from midflight.errors import ConflictError, SourceUnavailableError, UnknownOutcomeError
 from midflight_plugins.database._chain import Link, chained
 from midflight_plugins.database._engine import backend_of, errors_told, unavailable
 from midflight_plugins.database._rows import Write, columns, head_of, tail
-from midflight_plugins.database._tables import documents, history, sha256
+from midflight_plugins.database._tables import CHANNEL, documents, history, sha256
 from midflight_plugins.database._url import Settings
 
-CHANNEL = "midflight_config"
 FOUND = "found as it was"
 _TRIES = 10
 _NOTIFY = sa.text("SELECT pg_notify(:channel, :payload)")
@@ -64,9 +63,8 @@ class Writer:
         """Store a write; see `Store.put`."""
         if self._pid != os.getpid():
             self._turn, self._pid = threading.Lock(), os.getpid()
-        turn = self._turn if self._backend == "sqlite" else contextlib.nullcontext()
         deadline = time.monotonic() + self.settings.timeout
-        with turn, errors_told(self.settings.url):
+        with self._in_turn(), errors_told(self.settings.url):
             for number in range(_TRIES):
                 try:
                     return self._put_once(write)
@@ -79,6 +77,20 @@ class Writer:
                         raise
                 self.sleep(self.jitter() * 0.005 * 2**number)
         raise AssertionError  # the last pass returned or raised
+
+    @contextlib.contextmanager
+    def _in_turn(self) -> Generator[None]:
+        if self._backend != "sqlite":
+            yield
+            return
+        turn = self._turn
+        if not turn.acquire(timeout=self.settings.timeout):
+            msg = f"database:{self.settings.url}: other writers do not come to an end"
+            raise SourceUnavailableError(msg)
+        try:
+            yield
+        finally:
+            turn.release()
 
     def _put_once(self, write: Write) -> int:
         with self.engine.connect() as connection:

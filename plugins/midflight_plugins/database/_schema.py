@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import logging
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,23 +91,21 @@ def ensure(settings: Settings) -> None:
         with errors_told(settings.url), engine.connect() as connection:
             empty = not sa.inspect(connection).get_table_names()
         if empty:
-            upgrade(settings, create=True)
+            upgrade(settings)
     finally:
         engine.dispose()
 
 
-def upgrade(settings: Settings, *, create: bool = True) -> tuple[State, State]:
+def upgrade(settings: Settings) -> tuple[State, State]:
     """Bring the tables up to date; harmless if they are, or if others do it too.
 
-    Args:
-        settings: the database.
-        create: whether a SQLite file that is not there is made.
+    A SQLite file that is not there is made.
 
     Returns:
         The state before and after.
     """
     patience = max(settings.timeout, _PATIENCE)
-    engine = open_engine(settings.url, patience, create=create)
+    engine = open_engine(settings.url, patience, create=True)
     try:
         with errors_told(settings.url):
             return _upgraded(engine, settings.url)
@@ -148,4 +147,6 @@ def _migrate(connection: Connection) -> None:
     folder = str(Path(__file__).parent / "migrations")
     config.set_main_option("script_location", folder.replace("%", "%%"))
     config.attributes["connection"] = connection
+    # Its steps say nothing to who only wants to run a service.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     command.upgrade(config, "head")

@@ -12,6 +12,8 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+import attrs
+
 from midflight import Document, Fault, Loaded, Place, hookimpl
 from midflight.errors import Code, InvalidConfigurationError, SourceUnavailableError
 from midflight.hookspecs import Version
@@ -61,7 +63,6 @@ class DatabaseSource:
         self._watches = 0
         self._is_there = False
         self._warned: int | None = None
-        self._token: str | None = None  # of what was loaded last
 
     @classmethod
     def from_uri(cls, rest: str) -> DatabaseSource:
@@ -101,7 +102,6 @@ class DatabaseSource:
         row = self._store.head(self.key)
         if row is None:
             raise self._absent()
-        self._token = row.token
         self._check(row)
         return self._loaded(row, runtime, self.name)
 
@@ -159,9 +159,13 @@ class DatabaseSource:
     @hookimpl
     def history(self, limit: int) -> list[Version]:
         """Return the newest versions, newest first, with author and message."""
+        listed = self._store.history(self.key, limit)
+        head = self._store.head(self.key)
+        if head is not None and head.version not in {row.version for row in listed}:
+            listed.insert(0, attrs.evolve(head, author="", at=None))  # others wrote it
         return [
             Version(row.version, row.digest, row.author, row.message, row.at)
-            for row in self._store.history(self.key, limit)
+            for row in listed[:limit]
         ]
 
     @hookimpl
@@ -275,7 +279,7 @@ class DatabaseSource:
         with self._lock:
             self._watches += 1
         try:
-            with watched(self.settings, self.key, notify, lambda: self._token):
+            with watched(self.settings, self.key, notify):
                 yield
         finally:
             with self._lock:

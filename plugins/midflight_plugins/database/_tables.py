@@ -12,6 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 metadata = sa.MetaData()
 MYSQL = ("mysql", "mariadb")
+CHANNEL = "midflight_config"  # where PostgreSQL tells of puts
 
 
 class Moment(sa.types.TypeDecorator[datetime]):

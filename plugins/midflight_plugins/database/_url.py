@@ -31,6 +31,12 @@ DRIVERS = {
 MAX_KEY = 191  # characters: what MySQL indexes
 _REFERENCE = re.compile(r"\$\{([^{}]*)\}")
 _LOGIN = re.compile(r"(?<=://)([^/?@:]*):(.*)@")
+_HOSTLESS = re.compile(
+    r"(?<=://)([^/?@:]*):(?!\d*(?:[/?]|$))[^/?@]*(?=[/?]|$)"
+)  # a login alone
+_NO_PATH = re.compile(
+    rf"(?:{'|'.join(map(re.escape, (*DRIVERS, 'http', 'https')))})[:/]|.*:.*@"
+)
 _OWN = ("poll", "timeout", "strict")
 _SQLITE = ("uri", "mode", "cache", "check_same_thread")  # what its driver takes
 _NEAR = 0.8  # how alike a misspelt option is; `read_timeout` is one of a driver
@@ -65,6 +71,9 @@ class Url:
         whole = _REFERENCE.fullmatch(text)
         if whole:
             text = _looked_up(whole[1], environ)
+            if "#" in text:
+                msg = f"write the key behind the reference, as in {self}#default"
+                raise PluginError(msg)
         else:
             for number, name in enumerate(_REFERENCE.findall(text)):
                 mark = _MARK.format(number)
@@ -139,7 +148,7 @@ class Url:
         return str(Path(url.database or "").absolute()) if sqlite else None
 
     def __str__(self) -> str:
-        text = _LOGIN.sub(r"\1:***@", self.text)
+        text = _HOSTLESS.sub(r"\1:***", _LOGIN.sub(r"\1:***@", self.text))
         base, mark, query = text.partition("?")
         pairs = parse_qsl(query, keep_blank_values=True)
         hidden = [(k, "***" if _SECRET.search(k) else v) for k, v in pairs]
@@ -203,8 +212,11 @@ def checked_key(key: str) -> str:
     Raises:
         ValueError: it is too long, or cannot be printed.
     """
-    if len(key) > MAX_KEY or not key.isprintable():
-        msg = f"a key is at most {MAX_KEY} printable characters, not {key[:40]!r}"
+    if len(key) > MAX_KEY or not key.isprintable() or key != key.strip():
+        msg = (
+            f"a key is at most {MAX_KEY} printable characters without blanks around "
+            f"them, not {key[:40]!r}"
+        )
         raise ValueError(msg)
     return key
 
@@ -274,6 +286,10 @@ def _absolute(base: str) -> str:
         raise ValueError(msg)
     if "://" in base and not base.startswith("sqlite://"):
         return base
+    if "://" not in base and _NO_PATH.match(base):
+        # It is not repeated: who forgot a slash may have written a password.
+        msg = "`database:` needs a URL with `://`, as in postgresql://user@host/name"
+        raise ValueError(msg)
     path = base.removeprefix("sqlite://").removeprefix("/") if "://" in base else base
     if path in {"", ":memory:"} or path.startswith("file:"):
         msg = "a SQLite database is a file, as in `sqlite:///app.db`, which others see"

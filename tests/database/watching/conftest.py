@@ -132,10 +132,10 @@ class Watching:
         self.hubs = Hubs(self.database.lookout, self.time.machine)
         self.settings = Settings(Url("postgresql://user:hunter2@db/app"))
 
-    def watch(self, key="app", notify=None, known=None):
+    def watch(self, key="app", notify=None):
         """Enter a watch; return its hints and what leaves it."""
         hints: list = []
-        watch = Watch(key, notify or (lambda: hints.append(key)), known)
+        watch = Watch(key, notify or (lambda: hints.append(key)))
         manager = self.hubs.watched(self.settings, watch)
         manager.__enter__()
 

@@ -74,7 +74,7 @@ def test_the_line_names_the_database_once(watching, caplog):
 def test_the_return_is_a_hint(watching):
     """Whoever could not load meanwhile tries again, though the token is the same."""
     watching.change(app="1")
-    hints, _ = watching.watch(known=lambda: "1")
+    hints, _ = watching.watch()
     break_down(watching)
     come_back(watching)
     watching.tick()
