@@ -62,7 +62,7 @@ def test_a_killed_put_is_whole_or_not_there(open_store, database_url, step, befo
 
     assert killed == -signal.SIGKILL
     assert stored(store) == (there[-1] if there else None, there[::-1])
-    assert store.verify("k").is_sound
+    assert not there or store.verify("k").is_sound
     base = there[-1][0] if there else None
     more = {"author": "ada", "message": "", "digest": "new"}
     store.put("k", b"n: new\n", expected=base, **more)
