@@ -237,3 +237,16 @@ def test_importing_the_plugin_imports_no_sqlalchemy():
     )
 
     assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("watch", [True, False])
+def test_running_makes_a_missing_sqlite_database(tmp_path, watch):
+    """Whoever runs on it can wait for the first put; looking once makes no file."""
+    path = tmp_path / "config.db"
+    with pytest.raises(SourceUnavailableError, match="there is no file"):
+        Runtime(DatabaseSource(f"sqlite:///{path}")).check()
+    looked = path.exists()
+    with pytest.raises(SourceUnavailableError, match="holds no document"):
+        Runtime(DatabaseSource(f"sqlite:///{path}"), watch=watch).start()
+
+    assert (looked, path.exists()) == (False, True)

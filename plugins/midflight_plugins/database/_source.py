@@ -78,9 +78,13 @@ class DatabaseSource:
     def hash(self) -> str:
         """Return the token of the head row, as last seen by a watch, or by a query.
 
+        Who asks for tokens runs on the document, and may have to wait for it: a SQLite
+        database that is not there is made. Who only reads it once makes none.
+
         Raises:
             SourceUnavailableError: there is no such row, or the database is away.
         """
+        self._ensure()
         if self._watches:
             from midflight_plugins.database._hub import observed
 
