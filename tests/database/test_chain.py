@@ -308,3 +308,15 @@ def exchange(rows, rng):
     one, two = rng.sample(range(len(rows)), 2)
     rows[one], rows[two] = rows[two], rows[one]
     return rows
+
+
+def test_a_gap_of_many_versions_is_one_finding():
+    """A row of others with a huge number does not make a finding for each before it."""
+    rows = [
+        Link("k", number, "sha", "sha", "ada", None, None) for number in (1, 2 * 10**9)
+    ]
+    head = attrs.evolve(rows[-1])
+    found = verify(rows, head).findings
+
+    assert [(each.version, each.reason) for each in found] == [(2, "missing")]
+    assert "versions 2 to 1999999999" in found[0].text
