@@ -17,12 +17,13 @@ from midflight._outcome import (
     Unchanged,
 )
 from midflight._plan import Plan, Reconfigure, Restart, Start, Stop
+from midflight._secret import Secret
 from midflight.errors import Fault, Place
 from midflight.hookspecs import Health, Loaded, hookimpl
 
 if TYPE_CHECKING:
     from midflight._change import Change
-    from midflight._plugins import PluginRegistry
+    from midflight._plugins import Participant, PluginRegistry
     from midflight._runtime import Runtime
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ __all__ = [
     "Loaded",
     "ModuleConfig",
     "Outcome",
+    "Participant",
     "Place",
     "Plan",
     "PluginRegistry",
@@ -47,6 +49,7 @@ __all__ = [
     "Restart",
     "RolledBack",
     "Runtime",
+    "Secret",
     "Start",
     "Stop",
     "Unchanged",
@@ -54,7 +57,12 @@ __all__ = [
 ]
 
 
-_LATER = {"Change": "_change", "PluginRegistry": "_plugins", "Runtime": "_runtime"}
+_LATER = {
+    "Change": "_change",
+    "Participant": "_plugins",
+    "PluginRegistry": "_plugins",
+    "Runtime": "_runtime",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from midflight._plugins import OURS, Hooks, Participant, PluginRegistry, create
 from midflight.errors import PluginApiError, PluginError
 
 _log = logging.getLogger("midflight")
-Source = str | object
+Source = str | object  # a mapping is a `type` and its options
 
 
 def register(
@@ -59,8 +59,9 @@ def source_of(
     registry: PluginRegistry,
     source: Source | Sequence[Source],
     deadline: float,
+    name: str = "",
 ) -> Participant:
-    """Make a source of a URI, an object or a list of them.
+    """Make a source of a URI, a mapping, an object or a list of them.
 
     Raises:
         PluginError: if there is none of that scheme, or its hooks are wrong.
@@ -81,5 +82,10 @@ def source_of(
             msg = f"source `{label}` has no classmethod `from_uri(rest)`"
             raise PluginApiError(msg)
         source = create(make, f"source `{label}`", rest)
-    label = f"source `{getattr(source, 'name', None) or label}`"
+    elif isinstance(source, Mapping):
+        options = {str(key): value for key, value in source.items()}
+        label = str(options.pop("type", ""))
+        factory = registry.load("source", label)
+        source = create(factory, f"source `{label}`", **options)
+    label = f"source `{name or getattr(source, 'name', None) or label}`"
     return hooks.participant("source", source, label, deadline)

@@ -30,7 +30,7 @@ from midflight.errors import (
     SourceUnavailableError,
     is_transient,
 )
-from midflight.hookspecs import Loaded
+from midflight.hookspecs import Layer, Loaded
 
 _log = logging.getLogger("midflight")
 _ORDER = {Code.E_DEP, Code.E_CYCLE}  # found before the modules were looked at
@@ -63,6 +63,7 @@ def document_of(loaded: Loaded | Mapping[str, Any]) -> tuple[Document, Loaded]:
     document = loaded.document
     if not isinstance(document, Document):
         document = Document.from_mapping(document, loaded.positions)
+        loaded = attrs.evolve(loaded, document=document)
     return document, loaded
 
 
@@ -136,6 +137,8 @@ class Attempts:
     rejected: Outcome | None = None
     held: Plan | None = None
     source_error: tuple[str, float] | None = None
+    layers: tuple[Layer, ...] = ()
+    author: str = ""
     retry_at: float | None = None
     approved: str = ""
     _token: str | None = None
@@ -147,37 +150,81 @@ class Attempts:
     _failed_at: float = 0.0
     reading: threading.Lock = attrs.field(factory=threading.Lock)
 
-    def make(self, cause: str) -> Steps[Outcome]:
-        """Make one attempt, keep what it means, and tell the observers."""
-        begun, before = self._system.monotonic(), self._kept()
+    def make(self, cause: str, actor: str = "") -> Steps[Outcome]:
+        """Make one attempt, keep what it means, and tell the observers.
+
+        Where nothing runs yet and this one fails, the last good is started instead.
+        """
+        before, first = self._kept(), not self.engine.snapshot.generation
+        outcome = yield from self._completed(self._attempt(cause), cause, actor)
+        self._note(outcome)
+        yield from self._told(outcome, cause, before)
+        if first and not outcome.ok and self.engine.hooks.hook.recall.get_hookimpls():
+            again = yield from self._completed(self._recalled(outcome), cause, actor)
+            if again.ok:
+                yield from self._tell("on_outcome", outcome=again)
+                return again
+        return outcome
+
+    def _completed(
+        self, attempt: Steps[Outcome], cause: str, actor: str
+    ) -> Steps[Outcome]:
+        """Make an attempt; its outcome says what was asked, and how long it took."""
+        begun, snapshot = self._system.monotonic(), self.engine.snapshot
         try:
-            outcome = yield from self._attempt(cause)
+            outcome = yield from attempt
         except Exception as exc:  # noqa: BLE001  # reported as an outcome
             _log.exception("an attempt ended in an unforeseen way")
             outcome = _failed(exc, Reason.PLUGIN_FAILED, Code.E_PLUGIN)
-        outcome = attrs.evolve(
+        return attrs.evolve(
             outcome,
             cause=cause,
+            actor=actor or self.author,
             generation=self.engine.snapshot.generation,
-            digest=self.desired,
+            digest=outcome.digest or self.desired,
+            base=snapshot.digest if snapshot.generation else "",
             at=self._system.wall(),
             seconds=self._system.monotonic() - begun,
         )
-        self._note(outcome)
+
+    def _told(
+        self, outcome: Outcome, cause: str, before: tuple[object, ...]
+    ) -> Steps[None]:
+        """Tell the observers, unless it was a mere look; let go of an approval."""
         spent = cause == "approve" or outcome.digest == self.approved
         if spent and not (outcome.transient or isinstance(outcome, Unchanged)):
             self.approved = ""  # an approval holds for one attempt, from that base
         if before != self._kept() or not isinstance(outcome, Unchanged):
-            yield from self._tell(outcome)
-        return outcome
+            yield from self._tell("on_outcome", outcome=outcome)
+
+    def _recalled(self, outcome: Outcome) -> Steps[Outcome]:
+        """Start the last good document that a plugin kept, if there is one."""
+        ask = self.engine.hooks.hook.recall
+        more = {"outcome": outcome, "runtime": self.engine.runtime}
+        try:
+            loaded = yield self.engine.foreign("plugins", "recall", ask, **more)
+            if loaded is None:
+                return outcome
+            document, loaded = document_of(loaded)
+            document = yield from transformed(self.engine, document)
+            plan = yield from self.engine.plan(self.engine.change_to(document))
+        except MidflightError as exc:
+            _log.warning("the last good configuration cannot be used: %s", exc)
+            return outcome
+        again = yield from self._carried_out(plan, document, loaded)
+        reason = Reason.RECALLED if again.ok else again.reason
+        return attrs.evolve(again, reason=reason, digest=document.digest)
 
     def _attempt(self, cause: str) -> Steps[Outcome]:
         insist = cause not in {"hint", "sweep"}
-        found = yield from self._read_alone(cause, insist=insist)
-        if isinstance(found, Outcome):
-            return found
-        loaded, positions = found[1], found[1].positions
+        positions: Positions | None = None
         try:
+            inputs = yield from self._inputs()
+            found = yield from self._read_alone(cause, inputs, insist=insist)
+            if isinstance(found, Outcome):
+                return found
+            loaded, positions = found[1], found[1].positions
+            self.layers, self.author = loaded.layers, loaded.author
             document = yield from transformed(self.engine, found[0])
             self.desired = document.digest
             known = self._known(document, insist=insist)
@@ -193,8 +240,17 @@ class Attempts:
             return _failed(exc, Reason.PLUGIN_FAILED, exc.code)
         return (yield from self._carried_out(plan, document, loaded))
 
+    def _inputs(self) -> Steps[str]:
+        """Return a token of what `transform` reads beside the document."""
+        ask = self.engine.hooks.hook.inputs
+        if not ask.get_hookimpls():
+            return ""
+        runtime = self.engine.runtime
+        found = yield self.engine.foreign("plugins", "inputs", ask, runtime=runtime)
+        return "".join(f" {token}" for token in found)
+
     def _read_alone(
-        self, cause: str, *, insist: bool
+        self, cause: str, inputs: str, *, insist: bool
     ) -> Steps[Outcome | tuple[Document, Loaded]]:
         """Read the source while no `check` or `read` of another thread does."""
         lock, limit = self.reading, self.source.deadline
@@ -206,7 +262,7 @@ class Attempts:
         except MidflightError as exc:
             return self._unread(exc)
         try:
-            return (yield from self._read(cause, insist=insist))
+            return (yield from self._read(cause, inputs, insist=insist))
         finally:
             lock.release()
 
@@ -217,7 +273,7 @@ class Attempts:
         return _failed(error, Reason.SOURCE_UNAVAILABLE, Code.E_SOURCE)
 
     def _read(
-        self, cause: str, *, insist: bool
+        self, cause: str, inputs: str, *, insist: bool
     ) -> Steps[Outcome | tuple[Document, Loaded]]:
         """Read the source, unless its token says that there is nothing new."""
         token: str | None = None
@@ -226,11 +282,13 @@ class Attempts:
             # A hint is mostly true: where `load` tells its token, that alone will do.
             if self.source.has("hash") and not (cause == "hint" and self._tells):
                 token = yield self.source.call("hash")
+                token = None if token is None else f"{token}{inputs}"
             if token is not None and token == before and not insist:
                 return Unchanged(reason=Reason.SAME_TOKEN)
             self._token = None
             found = yield from loaded_from(self.source)
             told = found[1].token
+            told = None if told is None else f"{told}{inputs}"
             self._tells = told is not None
             self._token, self._proven = told or token, bool(told) or token == unproven
             if told is not None and told == before and not insist:
@@ -275,14 +333,14 @@ class Attempts:
             return ends.Held(reason=Reason.AWAITING_APPROVAL, plan=plan)
         old = self.engine.snapshot
         mark = (self.source.label, loaded.version, self._system.wall())
-        snapshot = Snapshot(document, old.generation + 1, *mark)
-        transaction = Transaction(self.engine, plan, snapshot, loaded.positions)
+        snapshot = Snapshot(document, old.generation + 1, *mark, loaded=loaded)
+        yield from self._tell("on_apply", plan=plan, document=document)
+        told = (snapshot, loaded.positions, self._system.monotonic)
+        transaction = Transaction(self.engine, plan, *told)
         outcome = yield from transaction.run()
         if plan.fallback and isinstance(outcome, ends.Rejected | ends.RolledBack):
             _log.warning("%s: %s instead", outcome.reason, plan.fallback.reason)
-            otherwise = Transaction(
-                self.engine, plan.fallback, snapshot, loaded.positions
-            )
+            otherwise = Transaction(self.engine, plan.fallback, *told)
             outcome = yield from otherwise.run()
         if isinstance(outcome, ends.Applied) and not old.generation:
             return attrs.evolve(outcome, reason=Reason.STARTED)
@@ -293,7 +351,8 @@ class Attempts:
     # -- noting and telling ------------------------------------------------------
 
     def _kept(self) -> tuple[object, ...]:
-        return self.rejected, self.held, self.source_error
+        down = tuple(layer.error for layer in self.layers)
+        return self.rejected, self.held, self.source_error, down
 
     def _note(self, outcome: Outcome) -> None:
         """Keep what the outcome means for the status."""
@@ -320,13 +379,9 @@ class Attempts:
             self._tries = min(self._tries + 1, 10)
             self.retry_at = now + longest * self._system.random()
 
-    def _tell(self, outcome: Outcome) -> Steps[None]:
+    def _tell(self, hook: str, **arguments: Any) -> Steps[None]:
         """Call each observer by itself; none can hurt another."""
-        arguments = {"outcome": outcome, "runtime": self.engine.runtime}
-        for impl in self.engine.hooks.hook.on_outcome.get_hookimpls():
-            named = {name: arguments[name] for name in impl.argnames}
-            label = f"plugin `{impl.plugin_name}`"
-            call = self.engine.foreign(label, "on_outcome", impl.function, **named)
+        for call in self.engine.each(hook, **arguments):
             try:
                 yield attrs.evolve(call, limit=_OBSERVER_LIMIT)
             except MidflightError as exc:

@@ -30,7 +30,8 @@ class ModuleConfig:
 
     Args:
         name: unique in its document.
-        type: the entry-point name, or a key of `Runtime(modules=…)`.
+        type: the entry-point name, or a key of `Runtime(modules=…)`; empty if it is
+            left to another layer. What runs has one.
         config: the module's own settings, frozen.
         depends_on: names of the modules that must start before it.
         extra: every other key of the entry, kept as it stood.
@@ -57,7 +58,9 @@ class ModuleConfig:
 
     def as_mapping(self) -> dict[str, Any]:
         """Return the entry as it would stand in a file."""
-        entry = {"name": self.name, "type": self.type, "config": self.config}
+        entry: dict[str, Any] = {"name": self.name}
+        entry |= {"type": self.type} if self.type else {}
+        entry["config"] = self.config
         entry |= {"dependsOn": list(self.depends_on)} if self.depends_on else {}
         return entry | dict(self.extra)
 
@@ -204,7 +207,8 @@ def _module(
     listed = isinstance(key, int)
     _misspelt(entry, _ENTRY if listed else _ENTRY[1:], path, faults)
     name = _string(entry, "name", path, faults) if listed else str(key)
-    kind = _string(entry, "type", path, faults)
+    typed = entry.get("type") not in (None, "")
+    kind = _string(entry, "type", path, faults) if typed else ""
     if name and not _NAME.fullmatch(name):
         msg, where = "module name is not allowed", (*path, "name") if listed else path
         faults.add(Code.E_NAME, msg, where, found=shown(name), expected=_NAME_RULE)

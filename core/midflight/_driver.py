@@ -31,6 +31,7 @@ class Owner:
 
     label: str
     stuck: bool = False
+    hides: tuple[str, ...] = ()  # what its errors must not show
     owed: Callable[[], Any] | None = None  # a `stop` that had to wait for that
 
 
@@ -142,7 +143,9 @@ class Driver:
                 except MidflightError as exc:
                     error = exc
                 except BaseException as exc:  # noqa: BLE001  # a module may even exit
-                    error = HookError(call.owner.label, call.hook, exc)
+                    error = HookError(
+                        call.owner.label, call.hook, exc, call.owner.hides
+                    )
                 if not self._leave(run, lease):
                     self._came_late(call, result)
                     return False
@@ -239,4 +242,4 @@ def drive_here(steps: Steps[T]) -> T:
         except MidflightError as exc:
             error = exc
         except (Exception, SystemExit) as exc:  # noqa: BLE001  # the steps judge it
-            error = HookError(call.owner.label, call.hook, exc)
+            error = HookError(call.owner.label, call.hook, exc, call.owner.hides)

@@ -15,6 +15,7 @@ from midflight._driver import Call, Owner, Steps, is_applying
 from midflight._live import Live
 from midflight._plan import Plan
 from midflight._plugins import Hooks, Participant, PluginRegistry, create
+from midflight._secret import hidden_in, revealed
 from midflight._values import FrozenDict
 from midflight.errors import (
     Code,
@@ -30,6 +31,7 @@ from midflight.errors import (
 
 if TYPE_CHECKING:
     from midflight._runtime import Runtime
+    from midflight.hookspecs import Loaded
 
 
 @attrs.define(eq=False)
@@ -72,6 +74,8 @@ class Snapshot:
         at: when it was applied, in seconds since 1970.
         running: the live modules by name.
         degraded: those that an earlier failure left out of step.
+        loaded: what was read, before any `transform`: with references in the place of
+            secrets, and with the places of all values.
     """
 
     document: Document
@@ -81,6 +85,7 @@ class Snapshot:
     at: float = 0.0
     running: Mapping[str, Running] = attrs.field(factory=dict, repr=False)
     degraded: tuple[str, ...] = ()
+    loaded: Loaded | None = attrs.field(default=None, repr=False)
 
     @property
     def digest(self) -> str:
@@ -118,6 +123,15 @@ class Engine:
         owner = self._owners.setdefault(label, Owner(label))
         return Call(call, owner, hook, self.deadline)
 
+    def each(self, hook: str, **arguments: Any) -> Iterator[Call]:
+        """Yield the call of each plugin's implementation of a hook, by itself."""
+        arguments["runtime"] = self.runtime
+        for impl in getattr(self.hooks.hook, hook).get_hookimpls():
+            named = {name: arguments[name] for name in impl.argnames}
+            yield self.foreign(
+                f"plugin `{impl.plugin_name}`", hook, impl.function, **named
+            )
+
     # -- modules -----------------------------------------------------------------
 
     def kind(self, name: str) -> Steps[ModuleType]:
@@ -145,6 +159,7 @@ class Engine:
         call = functools.partial(create, kind.factory, label, entry.name)
         target = yield Call(call, Owner(label), "__init__", deadline)
         module = self.hooks.participant("module", target, label, deadline)
+        module.hides = tuple(hidden_in(entry.config))
         kind.reconfigurable = module.has("reconfigure")
         return module
 
@@ -191,6 +206,9 @@ class Engine:
         return typed
 
     def _untyped(self, entry: ModuleConfig, error: MidflightError) -> Fault:
+        if not entry.type:
+            msg = "module entry has no `type`"
+            return Fault(Code.E_REQUIRED, msg, expected="a `type`")
         known = sorted({*self.kinds, *self.registry.names("module")})
         if entry.type in known:
             return Fault(Code.E_MODULETYPE, str(error), ("type",), hint="reinstall it")
@@ -202,7 +220,12 @@ class Engine:
         )
 
     def structured(self, config: Any, kind: Any) -> Steps[Any]:
-        """Turn configuration into a typed value; `kind` `None` leaves it as it is."""
+        """Turn configuration into what its reader gets; `kind` `None` keeps its form.
+
+        Secrets are plain text from here on; no fault shows them.
+        """
+        if hides := tuple(hidden_in(config)):
+            config = revealed(config)
         if kind is None:
             return config
         ask, runtime = self.hooks.hook.structure, self.runtime
@@ -210,12 +233,17 @@ class Engine:
         try:
             label = f"configuration type `{getattr(kind, '__name__', kind)}`"
             value = yield self.foreign(label, "structure", ask, **more)
-        except InvalidConfigurationError:
-            raise
+        except InvalidConfigurationError as exc:
+            if not hides:
+                raise
+            faults = [fault.masked(hides) for fault in exc.faults]
+            raise InvalidConfigurationError(faults) from None
         except MidflightError as exc:
             timeout = isinstance(exc, StepTimeoutError)
             fault = Fault(Code.E_TIMEOUT if timeout else Code.E_VALUE, str(exc))
-            raise InvalidConfigurationError(fault) from exc
+            raise InvalidConfigurationError(fault.masked(hides)) from (
+                None if hides else exc
+            )
         if value is None:
             msg = f"no plugin can structure {kind!r}"
             fault = Fault(Code.E_TYPE, msg, hint="use an attrs class or a dataclass")

@@ -24,6 +24,8 @@ class Loaded:
             between `hash` and `load`.
         text: what its author wrote, YAML or JSON, if that is one text; whoever stores
             the document can then keep comments and bytes as they are.
+        layers: what it was made of, lowest first, if of several.
+        author: who made this version, if the source knows.
     """
 
     document: Document | Mapping[str, Any]
@@ -31,6 +33,31 @@ class Loaded:
     positions: Positions | None = None
     token: str | None = None
     text: str | None = None
+    layers: tuple[Layer, ...] = ()
+    author: str = ""
+
+
+@attrs.frozen(eq=False)
+class Layer:
+    """One part of a source that is made of several, and how it is.
+
+    Args:
+        name: what errors and provenance call it.
+        source: the name of the source behind it.
+        version: that source's own mark, if it has any.
+        optional: whether the rest goes on without it.
+        error: why it cannot be read now; empty if it can. What it gave before is kept.
+        since: when that began, in seconds since 1970.
+        loaded: what it gave, with its own `positions`; `None` if nothing yet.
+    """
+
+    name: str
+    source: str = ""
+    version: str | int | None = None
+    optional: bool = False
+    error: str = ""
+    since: float | None = None
+    loaded: Loaded | None = None
 
 
 @attrs.frozen

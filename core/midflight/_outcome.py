@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from typing import ClassVar
 
 import attrs
@@ -17,6 +18,7 @@ class Reason(enum.StrEnum):
     STARTED = "started"
     CHANGED = "changed"
     REPAIRED = "repaired"
+    RECALLED = "recalled"
     SAME_TOKEN = "same_token"  # noqa: S105  # a change token, not a secret
     SAME_DIGEST = "same_digest"
     ALREADY_REJECTED = "already_rejected"
@@ -44,10 +46,13 @@ class Outcome:
             or `approve`.
         generation: the generation in force after the attempt.
         digest: the digest that was attempted; empty if nothing could be read.
+        base: the digest in force before the attempt; empty at the first.
+        actor: who asked for it, or made the version that was read; empty if unknown.
         plan: the steps, once there was a plan.
         faults: what is wrong, as data.
         degraded: modules that could not be brought back, by name.
         warnings: what went wrong without changing the result.
+        took: seconds that the commit of each module took, by name.
         at: when it ended, in seconds since 1970.
         seconds: how long the attempt took.
         transient: whether the same content will be tried again.
@@ -60,10 +65,13 @@ class Outcome:
     cause: str = ""
     generation: int = 0
     digest: str = ""
+    base: str = ""
+    actor: str = ""
     plan: Plan | None = None
     faults: tuple[Fault, ...] = ()
     degraded: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    took: Mapping[str, float] = attrs.field(factory=dict)
     at: float = 0.0
     seconds: float = 0.0
     transient: bool = False

@@ -26,6 +26,7 @@ GROUPS = {
     "strategy": "midflight.strategies",
     "plugin": "midflight.plugins",
     "command": "midflight.commands",
+    "secret": "midflight.secrets",
 }
 ROLES = {
     "source": (hookspecs.SOURCE_HOOKS, "load"),
@@ -217,8 +218,8 @@ class Hooks:
             msg = ""
             if hook in _WRAPPED and not opts["wrapper"]:
                 msg = f"{label} may only wrap `{hook}`: @hookimpl(wrapper=True)"
-            elif hook == "on_outcome" and opts["wrapper"]:
-                msg = f"{label} cannot wrap `{hook}`: each observer is called by itself"
+            elif hook in hookspecs.OBSERVER_HOOKS and opts["wrapper"]:
+                msg = f"{label} cannot wrap `{hook}`: each is called by itself"
             elif inspect.iscoroutinefunction(method):
                 msg = f"{label}: `{hook}` is async; only a participant's hook may be"
             if msg:

@@ -41,6 +41,17 @@ def status(attempts: Attempts, mode: str, phase: str) -> dict[str, Any]:
         "faults": [str(fault) for fault in refused.faults],
         "at": refused.at,
     }
+    layers = [
+        {
+            "name": layer.name,
+            "source": layer.source,
+            "version": layer.version,
+            "optional": layer.optional,
+            "error": layer.error or None,
+            "since": layer.since,
+        }
+        for layer in attempts.layers
+    ]
     modules = snapshot.running.items()
     return {
         "generation": snapshot.generation,
@@ -50,16 +61,18 @@ def status(attempts: Attempts, mode: str, phase: str) -> dict[str, Any]:
         "applied": {"digest": snapshot.digest, "at": snapshot.at},
         "rejected": rejected,
         "held": held and [f"{step.action} {step.module}" for step in held.steps],
-        "sources": [{**source, "error": error, "since": since}],
+        "sources": [{**source, "error": error, "since": since}, *layers],
         "modules": {
             name: {"type": m.kind.name, "state": m.state, "generation": m.generation}
             for name, m in modules
         },
+        "notes": dict(attempts.engine.runtime.notes),
     }
 
 
 def _state(attempts: Attempts) -> str:
-    if attempts.engine.snapshot.degraded or attempts.source_error:
+    down = any(layer.error for layer in attempts.layers)
+    if attempts.engine.snapshot.degraded or attempts.source_error or down:
         return "degraded"
     return "rejected" if attempts.rejected else "healthy"
 

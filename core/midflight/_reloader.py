@@ -32,6 +32,7 @@ class _Ticket:
     """Somebody waits for the outcome of an attempt."""
 
     cause: str
+    actor: str = ""
     outcome: Outcome | None = None
 
 
@@ -52,12 +53,13 @@ class Reloader:
 
     attempts: Attempts
     _system: System
-    _watches: bool
+    watches: bool
     _sweep: float
     _shutdown: float
     changed: threading.Condition = attrs.field(factory=threading.Condition)
     running: bool = False
     _driver: Driver = attrs.field(init=False)
+    _lifespans: list[Call] | None = None  # what ends them; `None` before they began
     _watch: OpenWatch | None = None
     _watch_error: str = ""
     _watching: Owner = attrs.field(factory=lambda: Owner("the source's watch"))
@@ -85,7 +87,7 @@ class Reloader:
     @property
     def mode(self) -> str:
         """How changes are found: `watch`, `sweep` or `manual`."""
-        if not self._watches:
+        if not self.watches:
             return "manual"
         return "watch" if self._watch and self._watch.manager else "sweep"
 
@@ -121,6 +123,7 @@ class Reloader:
             self.attempts.reading = threading.Lock()
             self._engine.hooks.bridge.forget()
             self._tickets, self._busy, self._watch = [], False, None
+            self._lifespans = None
             self._looked_at = -NEVER
             self._spawn()
 
@@ -143,7 +146,7 @@ class Reloader:
                 else:
                     self._system.wait(self.changed, left)
 
-    def request(self, cause: str) -> Outcome:
+    def request(self, cause: str, actor: str = "") -> Outcome:
         """Ask for an attempt and wait for its outcome.
 
         Called back from inside an attempt, ask and do not wait.
@@ -155,7 +158,7 @@ class Reloader:
         inside = is_applying(self._engine)
         if not inside:
             self._leave_loop_free(cause)
-        ticket = _Ticket(cause)
+        ticket = _Ticket(cause, actor)
         with self.changed:
             if not self.running or self._stopping:
                 msg = "the runtime is not running; start it, or use it in `with`"
@@ -232,7 +235,7 @@ class Reloader:
         if self._first_hint is not None:
             burst = min(self._last_hint + QUIET, self._first_hint + LONGEST)
             dues.append((burst, "hint"))
-        if self._watches:
+        if self.watches:
             dues.append((self._looked_at + self._sweep, "sweep"))
             if self.attempts.retry_at is not None:
                 dues.append((self.attempts.retry_at, "retry"))
@@ -245,10 +248,13 @@ class Reloader:
             if cause == "stop":
                 yield from self._close()
             else:
+                if self._lifespans is None:
+                    yield from self._open_lifespans()
                 if self._watch is None and cause in {"start", "sweep", "retry"}:
                     # Watch before the look, so that no change falls between.
                     yield from self._open_watch()
-                outcome = yield from self.attempts.make(cause)
+                actor = tickets[0].actor if tickets else ""
+                outcome = yield from self.attempts.make(cause, actor)
         except Exception:  # noqa: BLE001  # the loop outlives any fault of ours
             _log.exception("the reloader failed in an unforeseen way, and goes on")
         finally:
@@ -271,13 +277,31 @@ class Reloader:
             watch.alive = False
             with contextlib.suppress(MidflightError):
                 yield Call(watch.leave, self._watching, "watch", 1.0)
+        for call in reversed(self._lifespans or []):
+            try:
+                yield call
+            except MidflightError as exc:
+                _log.warning("%s", exc)
         self._driver.close()
         self._engine.hooks.bridge.close()
+
+    def _open_lifespans(self) -> Steps[None]:
+        """Let each plugin begin what it keeps going until the runtime stops."""
+        self._lifespans = ends = []
+        for call in self._engine.each("lifespan"):
+            try:
+                manager = yield call
+                if manager is not None:
+                    yield attrs.evolve(call, function=manager.__enter__)
+                    leave = functools.partial(manager.__exit__, None, None, None)
+                    ends.append(attrs.evolve(call, function=leave))
+            except MidflightError as exc:
+                _log.warning("%s", exc)
 
     # -- watching ----------------------------------------------------------------
 
     def _open_watch(self) -> Steps[None]:
-        if not (self._watches and self.attempts.source.has("watch")):
+        if not (self.watches and self.attempts.source.has("watch")):
             return
         source, watch = self.attempts.source, OpenWatch(self.hint)
         # An owner of its own: a watch that hangs must not keep `load` away.

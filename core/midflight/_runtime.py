@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -54,6 +56,8 @@ class Runtime(Stored):
         sweep: seconds between two looks that no hint asked for.
         backoff: longest pause in seconds between two tries after a failure.
         shutdown: seconds that stopping may take.
+        state_dir: a directory of its own for what shall outlive the process; without
+            it, nothing does.
         wait: seconds that `start` waits for a source that cannot be read yet.
         registry: the plugins to find by name; the installed ones by default.
         system: clock, chance and threads, for tests.
@@ -77,12 +81,15 @@ class Runtime(Stored):
         backoff: float = 30.0,
         shutdown: float = 10.0,
         wait: float = 0.0,
+        state_dir: str | os.PathLike[str] | None = None,
         registry: PluginRegistry | None = None,
         system: System | None = None,
     ) -> None:
         if min(deadline, sweep, backoff, shutdown) <= 0:
             msg = "deadline, sweep, backoff and shutdown are more than 0 seconds"
             raise ValueError(msg)
+        self.state_dir = None if state_dir is None else pathlib.Path(state_dir)
+        self.notes: dict[str, str] = {}  # what plugins want the status to say
         self.registry = registry or PluginRegistry()
         self._system, self._patience = system or System(), wait
         self._bridge = Bridge(self._system, loop)
@@ -171,6 +178,11 @@ class Runtime(Stored):
         """Whether the runtime was started and not stopped."""
         return self._reloader.running
 
+    @property
+    def watches(self) -> bool:
+        """Whether the runtime follows its source by itself."""
+        return self._reloader.watches
+
     def module(self, name: str) -> Any:
         """Return the live object of a module.
 
@@ -225,33 +237,37 @@ class Runtime(Stored):
 
     # -- asking and changing -----------------------------------------------------
 
-    def reload(self) -> Outcome:
+    def reload(self, actor: str = "") -> Outcome:
         """Look at the source now, also at content that was refused before.
 
         Called inside a hook, asks for it and returns `Held`, since it cannot wait.
 
+        Args:
+            actor: who asks, for the outcome.
+
         Raises:
             StoppedError: if the runtime is not running.
         """
-        return self._reloader.request("reload")
+        return self._reloader.request("reload", actor)
 
     def hint(self) -> None:
         """Say that the source may have changed; safe from any thread and signal."""
         self._reloader.note()
 
-    def approve(self, digest: str | None = None) -> Outcome:
+    def approve(self, digest: str | None = None, actor: str = "") -> Outcome:
         """Carry out the plan that is held.
 
         Args:
             digest: the `desired` digest that was looked at; another one that has come
                 since is not carried out. By default the newest.
+            actor: who approves, for the outcome.
 
         Raises:
             StoppedError: if the runtime is not running.
         """
         attempts = self._reloader.attempts
         attempts.approved = digest or attempts.desired
-        return self._reloader.request("approve")
+        return self._reloader.request("approve", actor)
 
     def wait(self, generation: int, timeout: float = 5.0) -> Snapshot:
         """Wait until at least that generation is applied.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from midflight._assembly import Source, source_of
 from midflight._attempt import document_of
 from midflight._document import Document
-from midflight._plugins import Hooks
+from midflight._driver import drive_here
+from midflight._engine import Engine
+from midflight._plugins import Hooks, Participant
 from midflight._reloader import Reloader
 from midflight.errors import Code, Fault, InvalidConfigurationError, Place, PluginError
 from midflight.hookspecs import Loaded, Version
@@ -16,7 +20,35 @@ class Stored:
     """The part of `Runtime` that serves sources and those who write to them."""
 
     _hooks: Hooks
+    _engine: Engine
     _reloader: Reloader
+
+    def source(self, source: Source | list[Source], name: str = "") -> Participant:
+        """Make a source that is a part of another, such as a layer.
+
+        Args:
+            source: a URI, a mapping of a `type` and its options, a source object, or a
+                list of them.
+            name: how errors name it; by default, as it names itself.
+
+        Raises:
+            PluginError: if there is none of that type, or its hooks are wrong.
+        """
+        deadline = self._engine.deadline
+        return source_of(self._hooks, self._engine.registry, source, deadline, name)
+
+    def schema(self, type_name: str) -> Mapping[str, Any] | None:
+        """Return the JSON Schema of what a module type takes, if it says so.
+
+        Raises:
+            PluginError: if there is no such type, or it cannot be imported.
+        """
+        kind = drive_here(self._engine.kind(type_name))
+        ask = self._hooks.hook.json_schema
+        found: Mapping[str, Any] | None = None
+        if kind.config is not None:
+            found = ask(type=kind.config, runtime=self)
+        return found
 
     def parse(self, data: bytes, format: str, name: str) -> Loaded:  # noqa: A002  # the hook's name
         """Read a document out of bytes that a source fetched.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 import types
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -19,6 +19,7 @@ from midflight._engine import Engine, Running, Snapshot, Typed, Views
 from midflight._modules import UnhealthyError, begun, prepared
 from midflight._outcome import Outcome, Reason
 from midflight._plan import Plan, Reconfigure, Start, Step, Stop
+from midflight._secret import hidden_in
 from midflight.errors import Code, Fault, InvalidConfigurationError, MidflightError
 
 _log = logging.getLogger("midflight")
@@ -59,6 +60,8 @@ class Transaction:
     _plan: Plan
     _new: Snapshot
     _positions: errors.Positions | None
+    _clock: Callable[[], float]
+    _took: dict[str, float] = attrs.field(factory=dict)
     _works: list[_Work] = attrs.field(factory=list)
     _warnings: list[str] = attrs.field(factory=list)
 
@@ -121,6 +124,8 @@ class Transaction:
                 fault = Fault(exc.code, str(exc), ("modules", name, "type"))
                 placed = fault.under((), self._positions)
                 raise InvalidConfigurationError(placed) from exc
+        of_old = hidden_in(before.entry.config) if before else ()
+        participant.hides = (*hidden_in(entry.config), *of_old)
         after = Running(entry, value, kind, participant, self._new.generation)
         return _Work(step, before, after)
 
@@ -137,6 +142,7 @@ class Transaction:
             plan=self._plan,
             faults=tuple(faults),
             warnings=tuple(self._warnings),
+            took=self._took,
             error=error,
             **more,
         )
@@ -170,12 +176,15 @@ class Transaction:
     def _faults(self, name: str, error: MidflightError, code: Code) -> list[Fault]:
         """Return what a module's failure says, placed at its entry."""
         cause = error.cause if isinstance(error, errors.HookError) else error
-        if isinstance(cause, InvalidConfigurationError):
-            path = ("modules", name, "config")
-            return [fault.under(path, self._positions) for fault in cause.faults]
         code = Code.E_TIMEOUT if _timed_out(error) else code
         code = cause.code if isinstance(cause, errors.PluginError) else code
-        return [Fault(code, str(error)).under(("modules", name), self._positions)]
+        path: errors.Path = ("modules", name)
+        faults: Iterable[Fault] = (Fault(code, str(error)),)
+        if isinstance(cause, InvalidConfigurationError):
+            path, faults = (*path, "config"), cause.faults
+        works = [work.after for work in self._works if work.step.module == name]
+        hides = works[0].participant.hides if works and works[0] else ()
+        return [fault.masked(hides).under(path, self._positions) for fault in faults]
 
     # -- the change itself -------------------------------------------------------
 
@@ -185,21 +194,32 @@ class Transaction:
             if work.before is not None:
                 work.stopped = True
                 self._engine.working.pop(work.step.module, None)
-                yield from self._quietly(work.before, "stop")
+                stopped = self._quietly(work.before, "stop")
+                yield from self._timed(work.step.module, stopped)
         for work in self._works:
             if work.after is not None:
                 work.touched, work.holds = True, False
                 previous = work.before if work.in_place else None
                 try:
-                    yield from begun(
+                    begin = begun(
                         work.after, self._new.document, work.prepared, previous
                     )
+                    yield from self._timed(work.step.module, begin)
                 except MidflightError as exc:
                     return work.step.module, exc
                 self._engine.working[work.step.module] = work.after
             else:
                 self._engine.working.pop(work.step.module, None)
         return None
+
+    def _timed(self, name: str, steps: Steps[None]) -> Steps[None]:
+        """Take steps for one module, and note how long they took."""
+        begun_at = self._clock()
+        try:
+            yield from steps
+        finally:
+            spent = self._clock() - begun_at
+            self._took[name] = self._took.get(name, 0.0) + spent
 
     def _retire(self) -> Steps[None]:
         """Stop the old objects that were allowed to live beside the new."""

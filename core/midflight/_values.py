@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
+from midflight._secret import Secret
 from midflight.errors import Code, Faults, Path, shown
 
 MAX_DEPTH = 64
@@ -82,6 +83,8 @@ def _container(value: Any, path: Path, faults: Faults, depth: int) -> Any:
 
 def _other(value: Any, path: Path, faults: Faults) -> Any:
     """Normalise subclasses of scalars; refuse every other type."""
+    if isinstance(value, Secret):
+        return value
     datetime: Any = sys.modules.get("datetime")  # without it there is no such value
     if datetime is not None and isinstance(value, datetime.date | datetime.time):
         return value
@@ -118,7 +121,9 @@ def _text(value: str, path: Path, faults: Faults) -> str:
     return value
 
 
-def _time_form(value: Any) -> list[str]:
+def _form(value: Any) -> list[str]:
+    if isinstance(value, Secret):
+        return ["\ud800Secret", value.fingerprint]
     # A lone surrogate cannot occur in a frozen string: no text collides with this.
     return ["\ud800" + type(value).__name__, value.isoformat()]
 
@@ -131,7 +136,7 @@ def digest_of(value: Any) -> str:
     import hashlib
     import json
 
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=_time_form)
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=_form)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import auto
 from typing import TYPE_CHECKING
 
 import attrs
+
+from midflight._secret import MASK
 
 if TYPE_CHECKING:
     from midflight._document import Document
@@ -35,12 +37,14 @@ class Code(enum.StrEnum):
     E_NULL, E_VALUE, E_DUPMODULE = auto(), auto(), auto()
     E_NAME, E_MODULETYPE, E_DEP = auto(), auto(), auto()
     E_IMPORT_PATH, E_IMPORT_CYCLE, E_MERGE_CONFLICT = auto(), auto(), auto()
-    E_BLAST, E_DIGEST = auto(), auto()
+    E_BLAST, E_DIGEST, E_ENV = auto(), auto(), auto()
+    E_SECRET, E_REQUIRES, E_POISONED = auto(), auto(), auto()
     # what a module, a plugin or a source can get wrong
     E_PREPARE, E_STEP, E_TIMEOUT = auto(), auto(), auto()
     E_SOURCE, E_CONFLICT, E_PLAN = auto(), auto(), auto()
     E_PLUGIN, E_PLUGIN_API, E_DUPLUGIN = auto(), auto(), auto()
     E_DEPENDENCY, E_STOPPED, E_OUTCOME = auto(), auto(), auto()
+    E_STATE = auto()
 
 
 def dotted(path: Path) -> str:
@@ -64,6 +68,19 @@ def plain(text: str, limit: int = 200) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut)
 
 
+def masked(text: str, words: Iterable[str]) -> str:
+    """Hide each of `words` in a text, also one that was cut short in it."""
+    for word in sorted(filter(None, words), key=len, reverse=True):
+        for form in {word, repr(word)[1:-1]}:
+            parts = text.replace(form, MASK).split("…")
+            for at, part in enumerate(parts[:-1]):
+                starts = (form[:end] for end in range(len(form), 2, -1))
+                cut = next(filter(part.endswith, starts), "")
+                parts[at] = part.removesuffix(cut) + (MASK if cut else "")
+            text = "…".join(parts)
+    return text
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the hint for a misspelt word: the nearest known one, else all."""
     import difflib
@@ -79,15 +96,20 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 @attrs.frozen
 class Place:
-    """Where in a source a value stands; lines and columns count from 1."""
+    """Where in a source a value stands; lines and columns count from 1.
+
+    `layer` names the layer, if the configuration is made of several.
+    """
 
     source: str
     line: int | None = None
     column: int | None = None
+    layer: str = ""
 
     def __str__(self) -> str:
         parts = (self.source, self.line, self.column)
-        return ":".join(str(part) for part in parts if part is not None)
+        text = ":".join(str(part) for part in parts if part is not None)
+        return f"{text} ({self.layer})" if self.layer else text
 
 
 Positions = Callable[[Path], Place | None]
@@ -123,6 +145,14 @@ class Fault:
             with contextlib.suppress(Exception):  # a broken finder hides no fault
                 place = positions(path)
         return attrs.evolve(self, path=path, place=place)
+
+    def masked(self, words: Collection[str]) -> Fault:
+        """Return this fault without any of `words` in its texts."""
+        if not words:
+            return self
+        names = ("message", "found", "expected", "hint")
+        texts = {name: masked(getattr(self, name), words) for name in names}
+        return attrs.evolve(self, **texts)  # type: ignore[arg-type]  # texts only
 
     def __str__(self) -> str:
         head = f"{self.place}: {self.code}" if self.place else str(self.code)
@@ -210,11 +240,13 @@ class UnknownOutcomeError(MidflightError):
 class HookError(MidflightError):
     """A participant's hook raised; the original exception is `cause`."""
 
-    def __init__(self, label: str, hook: str, cause: BaseException) -> None:
+    def __init__(
+        self, label: str, hook: str, cause: BaseException, hides: Collection[str] = ()
+    ) -> None:
         self.label, self.hook, self.cause = label, hook, cause
         kind = type(cause).__name__
         try:
-            detail = plain(str(cause)) or kind
+            detail = plain(masked(str(cause), hides)) or kind
         except (Exception, SystemExit):  # noqa: BLE001  # a foreign __str__ must not hide the fault
             detail = kind
         super().__init__(f"{label}: `{hook}` raised {kind}: {detail}")

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from midflight._document import Document
-from midflight._hookdata import Health, Loaded, Version
+from midflight._hookdata import Health, Layer, Loaded, Version
 from midflight._outcome import Outcome
 from midflight._plan import Plan
 
@@ -34,11 +34,12 @@ hookspec = pluggy.HookspecMarker("midflight")
 hookimpl = pluggy.HookimplMarker("midflight")
 
 SOURCE_HOOKS = frozenset({"load", "hash", "watch", "put", "history", "read_version"})
-__all__ = ["Health", "Loaded", "Version", "hookimpl", "hookspec"]
+__all__ = ["Health", "Layer", "Loaded", "Version", "hookimpl", "hookspec"]
 STRATEGY_HOOKS = frozenset({"on_change"})
 MODULE_HOOKS = frozenset(
     {"prepare", "start", "reconfigure", "probe", "discard", "stop"}
 )
+OBSERVER_HOOKS = frozenset({"lifespan", "on_apply", "on_outcome"})
 
 
 # -- sources
@@ -170,6 +171,20 @@ def transform(document: Document, runtime: Runtime) -> Document:
     Returns: the document to use.
     Raises: `InvalidConfigurationError` rejects the content; any other exception fails
         the attempt; last good stays.
+    Since: 0.1
+    """
+
+
+@hookspec
+def inputs(runtime: Runtime) -> str | None:
+    """Return a token of what `transform` reads beside the document.
+
+    Called: at every look at the source, before `hash` and `load`; all are asked.
+    Thread: the one that applies.
+    Arguments: `runtime` is the runtime that asks.
+    Returns: a string that differs whenever `transform` would give something else for
+        the same document, as after a secret was rotated; `None` if there is nothing.
+    Raises: any exception fails the attempt; last good stays.
     Since: 0.1
     """
 
@@ -318,6 +333,50 @@ def stop(participant: str, runtime: Runtime) -> None:
 
 
 # -- observers
+@hookspec
+def lifespan(runtime: Runtime) -> AbstractContextManager[object] | None:
+    """Keep something going for as long as a runtime runs: a watcher, a connection.
+
+    Called: at start, before the first look, each implementation by itself; in a forked
+        child, again.
+    Thread: the one that applies, within the deadline; its exit as well.
+    Arguments: `runtime` is the runtime that starts.
+    Returns: a context manager, entered at once and left in reverse order when the
+        runtime stops, after its modules; `None` if there is nothing to keep.
+    Raises: an exception is logged and changes nothing.
+    Since: 0.1
+    """
+
+
+@hookspec
+def on_apply(plan: Plan, document: Document, runtime: Runtime) -> None:
+    """Observe that a plan is about to be carried out.
+
+    Called: before anything is prepared or changed, also at the first start, each
+        implementation by itself; `on_outcome` follows, unless the process dies.
+    Thread: the one that applies; it holds the change up.
+    Arguments: `plan` is what will be done to reach `document`.
+    Returns: nothing.
+    Raises: an exception is logged and changes nothing.
+    Since: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+def recall(outcome: Outcome, runtime: Runtime) -> Loaded | None:
+    """Return the last good document that was kept of an earlier run.
+
+    Called: at the first start, if the source's document cannot be had or does not
+        start. The core starts what is returned as the first generation, goes on
+        trying the source, and says so in the status.
+    Thread: the one that applies.
+    Arguments: `outcome` says what failed.
+    Returns: `Loaded`, or `None` if nothing was kept; the first that is not `None` wins.
+    Raises: any exception is logged; the start fails as `outcome` says.
+    Since: 0.1
+    """
+
+
 @hookspec
 def on_outcome(outcome: Outcome, runtime: Runtime) -> None:
     """Observe how an attempt ended.

@@ -186,7 +186,7 @@ def test_every_fault_is_found_at_once():
     """One look tells all that is wrong, each with its path."""
     modules = [
         {"type": "x"},
-        {"name": "a"},
+        {"name": "a", "type": 5},
         {"name": "b c", "type": "x"},
         {"name": "d", "type": "x", "config": [1]},
         {"name": "e", "type": "x", "dependsOn": "f"},
@@ -201,7 +201,7 @@ def test_every_fault_is_found_at_once():
     assert faults_of({"modules": modules, "s": {2: 3}}) == [
         ("E_KEYTYPE", "s"),
         ("E_REQUIRED", "modules[0]"),
-        ("E_REQUIRED", "modules[1]"),
+        ("E_TYPE", "modules[1].type"),
         ("E_NAME", "modules[2].name"),
         ("E_TYPE", "modules[3].config"),
         ("E_TYPE", "modules[4].dependsOn"),
@@ -285,7 +285,7 @@ def test_faults_have_the_places_that_the_source_knows():
     """A fault is shown with file, line and column."""
     with pytest.raises(InvalidConfigurationError) as caught:
         Document.from_mapping(
-            {"modules": [{"name": "a"}]}, lambda path: Place("app.yaml", len(path), 7)
+            {"modules": [{"type": "a"}]}, lambda path: Place("app.yaml", len(path), 7)
         )
 
     assert str(caught.value).startswith("app.yaml:2:7: E_REQUIRED")

@@ -189,7 +189,7 @@ def test_a_start_on_bad_content_raises_its_faults(bench):
     with pytest.raises(InvalidConfigurationError, match="E_REQUIRED") as caught:
         runtime.start()
 
-    assert caught.value.faults[0].path == ("modules", 0)
+    assert caught.value.faults[0].path == ("modules", "x")
     assert not runtime.running
 
 

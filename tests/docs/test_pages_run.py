@@ -64,7 +64,7 @@ def test_no_block_escapes(name):
     [
         ("```python\nassert 1 == 2\n```", AssertionError),
         ("```yaml\na: [\n```", YAMLError),
-        ("```yaml\nmodules: [{name: a}]\n```", InvalidConfigurationError),
+        ("```yaml\nmodules: [{type: a}]\n```", InvalidConfigurationError),
         (f"<!-- faulty -->\n{GOOD}", pytest.fail.Exception),
         ("```console\n$ false\n```", AssertionError),
         ("<!-- exit: 1 -->\n```console\n$ true\n```", AssertionError),

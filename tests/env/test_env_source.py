@@ -86,7 +86,6 @@ def test_a_value_is_json_or_a_string(text, value):
         ({"APP__X": "1", "APP__x": "2"}, Code.E_DUPKEY),
         ({"APP__a__b": "1", "APP__a": "2"}, Code.E_DUPKEY),
         ({"APP_MODULES__web__TYPE": "m"}, Code.E_NAME),
-        ({"APP__MODULES__web__CONFIG__port": "1"}, Code.E_REQUIRED),
         ({"APP__MODULES": "5"}, Code.E_TYPE),
         ({"APP__X": "\udc80"}, Code.E_CHAR),
     ],

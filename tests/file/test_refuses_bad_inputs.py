@@ -8,7 +8,9 @@ import pytest
 
 from midflight_plugins.file import FileSource
 
-ROWS = runpy.run_path(str(Path(__file__).parents[1] / "data" / "bad_inputs.py"))["ROWS"]
+DATA = runpy.run_path(str(Path(__file__).parents[1] / "data" / "bad_inputs.py"))
+# A type may come from another layer; that it is nowhere is found in the whole.
+ROWS = [row for row in DATA["ROWS"] if row.name != "no type"]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -48,7 +50,7 @@ def test_shows_every_fault_at_once(write: Any, faults_of: Any) -> None:
     """Faults of values, of modules and of imports come together."""
     path = write(
         {
-            "app.yaml": "a: NO\nb: !x 1\nmodules:\n- name: m\n"
+            "app.yaml": "a: NO\nb: !x 1\nmodules:\n- type: m\n"
             "imports: [b.yaml, c.yaml]\n",
             "b.yaml": "d: 010\nd: 1\n",
         }
