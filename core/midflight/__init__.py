@@ -22,9 +22,7 @@ from midflight.errors import Fault, Place
 from midflight.hookspecs import Health, Loaded, hookimpl
 
 if TYPE_CHECKING:
-    from midflight._change import Change
-    from midflight._plugins import Participant, PluginRegistry
-    from midflight._runtime import Runtime
+    from midflight._later import Change, Participant, PluginRegistry, Runtime
 
 __version__ = "0.1.0"
 
@@ -57,17 +55,9 @@ __all__ = [
 ]
 
 
-_LATER = {
-    "Change": "_change",
-    "Participant": "_plugins",
-    "PluginRegistry": "_plugins",
-    "Runtime": "_runtime",
-}
-
-
 def __getattr__(name: str) -> object:
     """Import what runs modules when it is asked for: a plugin needs only the words."""
-    if name not in _LATER:
+    if name not in __all__:
         msg = f"module `midflight` has no attribute `{name}`"
         raise AttributeError(msg)
-    return getattr(importlib.import_module(f"midflight.{_LATER[name]}"), name)
+    return getattr(importlib.import_module("midflight._later"), name)

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import logging
-import threading
-from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
 from midflight import _outcome as ends
 from midflight._document import Document
-from midflight._driver import Call, Owner, Steps
-from midflight._engine import Engine, Snapshot
+from midflight._driver import Steps, quietly
+from midflight._engine import Snapshot
 from midflight._outcome import Outcome, Reason, Unchanged
 from midflight._plan import Plan, Verdict
-from midflight._plugins import Participant
-from midflight._system import System
+from midflight._reading import Reading, document_of, every_fault, faults_in, transformed
 from midflight._transaction import Transaction
 from midflight.errors import (
     Code,
     Fault,
     InvalidConfigurationError,
     MidflightError,
-    PluginError,
-    Positions,
-    SourceUnavailableError,
     is_transient,
 )
 from midflight.hookspecs import Layer, Loaded
@@ -38,100 +30,14 @@ _OBSERVER_LIMIT = 5.0  # s that one observer may hold up the next attempt
 _HEALTHY_FOR = 60.0  # s after which a pause starts from the shortest again
 
 
-def loaded_from(source: Participant) -> Steps[tuple[Document, Loaded]]:
-    """Load a source once.
-
-    Raises:
-        InvalidConfigurationError: for content that is wrong.
-        MidflightError: for a source that cannot be read.
-    """
-    loaded = yield source.call("load")
-    if not isinstance(loaded, Loaded | Mapping):
-        msg = f"{source.label}: `load` returned {type(loaded).__name__}, not Loaded"
-        raise PluginError(msg)
-    return document_of(loaded)
-
-
-def document_of(loaded: Loaded | Mapping[str, Any]) -> tuple[Document, Loaded]:
-    """Return what one read gave as a document.
-
-    Raises:
-        InvalidConfigurationError: for content that is wrong.
-    """
-    if not isinstance(loaded, Loaded):
-        loaded = Loaded(loaded)
-    document = loaded.document
-    if not isinstance(document, Document):
-        document = Document.from_mapping(document, loaded.positions)
-        loaded = attrs.evolve(loaded, document=document)
-    return document, loaded
-
-
-def transformed(engine: Engine, document: Document) -> Steps[Document]:
-    """Let the plugins change a document that was loaded.
-
-    Raises:
-        InvalidConfigurationError: if they find its content wrong.
-        MidflightError: if one of them fails.
-    """
-    hook = engine.hooks.hook.transform
-    if hook.get_hookimpls():
-        arguments = {"document": document, "runtime": engine.runtime}
-        call = functools.partial(hook.call_extra, [_identity], arguments)
-        document = yield engine.foreign("plugins", "transform", call)
-    if not isinstance(document, Document):
-        msg = f"a `transform` returned {type(document).__name__}, not a Document"
-        raise PluginError(msg)
-    return document
-
-
-def every_fault(
-    engine: Engine, error: InvalidConfigurationError
-) -> Steps[tuple[Fault, ...]]:
-    """Return an error's faults, and those of what is sound in its document."""
-    if error.partial is None:
-        return error.faults
-    with contextlib.suppress(MidflightError):
-        document = yield from transformed(engine, error.partial)
-        more = yield from faults_in(engine, document, error.positions, ordered=False)
-        return (*error.faults, *more)
-    return error.faults
-
-
-def faults_in(
-    engine: Engine,
-    document: Document,
-    positions: Positions | None,
-    *,
-    ordered: bool = True,
-) -> Steps[tuple[Fault, ...]]:
-    """Return every fault of a document's modules."""
-    try:
-        names = document.modules
-        yield from engine.resolve(document, names, positions, ordered=ordered)
-    except InvalidConfigurationError as exc:
-        return exc.faults
-    return ()
-
-
-def _identity(document: Document) -> Document:
-    return document
-
-
 @attrs.define(eq=False, repr=False)
-class Attempts:
+class Attempts(Reading):
     """Observed, desired, applied, rejected: each its own variable.
 
     Args:
-        engine: what runs.
-        source: what is wanted, as a participant.
-        system: time and chance.
         backoff: the longest pause between two tries, in seconds.
     """
 
-    engine: Engine
-    source: Participant
-    _system: System
     _backoff: float
     desired: str = ""
     rejected: Outcome | None = None
@@ -141,14 +47,8 @@ class Attempts:
     author: str = ""
     retry_at: float | None = None
     approved: str = ""
-    _token: str | None = None
-    # Whether `_token` is known to be that of what was loaded. If not, content that
-    # came and went in between could hide: the next look loads once more.
-    _proven: bool = False
-    _tells: bool = False  # whether `load` says which token it belongs to
     _tries: int = 0
     _failed_at: float = 0.0
-    reading: threading.Lock = attrs.field(factory=threading.Lock)
 
     def make(self, cause: str, actor: str = "") -> Steps[Outcome]:
         """Make one attempt, keep what it means, and tell the observers.
@@ -173,8 +73,11 @@ class Attempts:
         begun, snapshot = self._system.monotonic(), self.engine.snapshot
         try:
             outcome = yield from attempt
+        except MidflightError as exc:
+            outcome = _failed(exc, Reason.PLUGIN_FAILED, exc.code)
         except Exception as exc:  # noqa: BLE001  # reported as an outcome
             _log.exception("an attempt ended in an unforeseen way")
+            self._token = None
             outcome = _failed(exc, Reason.PLUGIN_FAILED, Code.E_PLUGIN)
         return attrs.evolve(
             outcome,
@@ -217,91 +120,44 @@ class Attempts:
 
     def _attempt(self, cause: str) -> Steps[Outcome]:
         insist = cause not in {"hint", "sweep"}
-        positions: Positions | None = None
+        yield from self.note_inputs()
         try:
-            inputs = yield from self._inputs()
-            found = yield from self._read_alone(cause, inputs, insist=insist)
-            if isinstance(found, Outcome):
-                return found
-            loaded, positions = found[1], found[1].positions
-            self.layers, self.author = loaded.layers, loaded.author
-            document = yield from transformed(self.engine, found[0])
+            found = yield from self.read(cause, insist=insist)
+        except InvalidConfigurationError as exc:
+            self.desired = ""
+            self._recovered()
+            faults = yield from every_fault(self.engine, exc)
+            return ends.Rejected(reason=Reason.INVALID, faults=faults, error=exc)
+        except MidflightError as exc:
+            self._token = None
+            since = self.source_error[1] if self.source_error else self._system.wall()
+            self.source_error = (str(exc), since)
+            return _failed(exc, Reason.SOURCE_UNAVAILABLE, Code.E_SOURCE)
+        self._recovered()
+        if found is None:
+            return Unchanged(reason=Reason.SAME_TOKEN)
+        return (yield from self._judged(*found, insist=insist))
+
+    def _judged(
+        self, document: Document, loaded: Loaded, *, insist: bool
+    ) -> Steps[Outcome]:
+        """Find out what a document that was loaded needs, and do that."""
+        self.layers, self.author = loaded.layers, loaded.author
+        self.desired = ""
+        try:
+            document = yield from transformed(self.engine, document)
             self.desired = document.digest
             known = self._known(document, insist=insist)
             if known is not None:
                 return known
             plan = yield from self.engine.plan(self.engine.change_to(document))
         except InvalidConfigurationError as exc:
+            positions = loaded.positions
             faults = tuple(fault.under((), positions) for fault in exc.faults)
             if all(fault.code in _ORDER for fault in faults):
                 faults = yield from faults_in(self.engine, document, positions)
             return ends.Rejected(reason=Reason.INVALID, faults=faults, error=exc)
-        except MidflightError as exc:
-            return _failed(exc, Reason.PLUGIN_FAILED, exc.code)
         return (yield from self._carried_out(plan, document, loaded))
-
-    def _inputs(self) -> Steps[str]:
-        """Return a token of what `transform` reads beside the document."""
-        ask = self.engine.hooks.hook.inputs
-        if not ask.get_hookimpls():
-            return ""
-        runtime = self.engine.runtime
-        found = yield self.engine.foreign("plugins", "inputs", ask, runtime=runtime)
-        return "".join(f" {token}" for token in found)
-
-    def _read_alone(
-        self, cause: str, inputs: str, *, insist: bool
-    ) -> Steps[Outcome | tuple[Document, Loaded]]:
-        """Read the source while no `check` or `read` of another thread does."""
-        lock, limit = self.reading, self.source.deadline
-        alone = functools.partial(lock.acquire, timeout=limit / 2)
-        try:
-            if not (yield Call(alone, Owner(self.source.label), "load", limit)):
-                msg = f"{self.source.label}: another read does not end"
-                raise SourceUnavailableError(msg)
-        except MidflightError as exc:
-            return self._unread(exc)
-        try:
-            return (yield from self._read(cause, inputs, insist=insist))
-        finally:
-            lock.release()
-
-    def _unread(self, error: MidflightError) -> Outcome:
-        self._token = None
-        since = self.source_error[1] if self.source_error else self._system.wall()
-        self.source_error = (str(error), since)
-        return _failed(error, Reason.SOURCE_UNAVAILABLE, Code.E_SOURCE)
-
-    def _read(
-        self, cause: str, inputs: str, *, insist: bool
-    ) -> Steps[Outcome | tuple[Document, Loaded]]:
-        """Read the source, unless its token says that there is nothing new."""
-        token: str | None = None
-        unproven, before = self._token, self._token if self._proven else None
-        try:
-            # A hint is mostly true: where `load` tells its token, that alone will do.
-            if self.source.has("hash") and not (cause == "hint" and self._tells):
-                token = yield self.source.call("hash")
-                token = None if token is None else f"{token}{inputs}"
-            if token is not None and token == before and not insist:
-                return Unchanged(reason=Reason.SAME_TOKEN)
-            self._token = None
-            found = yield from loaded_from(self.source)
-            told = found[1].token
-            told = None if told is None else f"{told}{inputs}"
-            self._tells = told is not None
-            self._token, self._proven = told or token, bool(told) or token == unproven
-            if told is not None and told == before and not insist:
-                return Unchanged(reason=Reason.SAME_TOKEN)
-        except InvalidConfigurationError as exc:
-            self._token, self._proven, self.desired = token, token == unproven, ""
-            self._recovered()
-            faults = yield from every_fault(self.engine, exc)
-            return ends.Rejected(reason=Reason.INVALID, faults=faults, error=exc)
-        except MidflightError as exc:
-            return self._unread(exc)
-        self._recovered()
-        return found
 
     def _known(self, document: Document, *, insist: bool) -> Outcome | None:
         """Return the outcome for a document that needs no plan."""
@@ -336,16 +192,13 @@ class Attempts:
         snapshot = Snapshot(document, old.generation + 1, *mark, loaded=loaded)
         yield from self._tell("on_apply", plan=plan, document=document)
         told = (snapshot, loaded.positions, self._system.monotonic)
-        transaction = Transaction(self.engine, plan, *told)
-        outcome = yield from transaction.run()
+        outcome = yield from Transaction(self.engine, plan, *told).run()
         if plan.fallback and isinstance(outcome, ends.Rejected | ends.RolledBack):
             _log.warning("%s: %s instead", outcome.reason, plan.fallback.reason)
-            otherwise = Transaction(self.engine, plan.fallback, *told)
-            outcome = yield from otherwise.run()
-        if isinstance(outcome, ends.Applied) and not old.generation:
-            return attrs.evolve(outcome, reason=Reason.STARTED)
-        if isinstance(outcome, ends.Applied) and old.degraded:
-            return attrs.evolve(outcome, reason=Reason.REPAIRED)
+            outcome = yield from Transaction(self.engine, plan.fallback, *told).run()
+        if isinstance(outcome, ends.Applied) and (old.degraded or not old.generation):
+            reason = Reason.REPAIRED if old.generation else Reason.STARTED
+            return attrs.evolve(outcome, reason=reason)
         return outcome
 
     # -- noting and telling ------------------------------------------------------
@@ -382,10 +235,7 @@ class Attempts:
     def _tell(self, hook: str, **arguments: Any) -> Steps[None]:
         """Call each observer by itself; none can hurt another."""
         for call in self.engine.each(hook, **arguments):
-            try:
-                yield attrs.evolve(call, limit=_OBSERVER_LIMIT)
-            except MidflightError as exc:
-                _log.warning("%s", exc)
+            yield from quietly(attrs.evolve(call, limit=_OBSERVER_LIMIT))
 
 
 def _failed(error: Exception, reason: Reason, code: Code) -> Outcome:

@@ -86,8 +86,7 @@ class Bridge:
 
     def is_here(self) -> bool:
         """Tell whether this thread runs the loop of the hooks: it must not wait."""
-        asyncio: Any = sys.modules.get("asyncio")
-        loop = asyncio and asyncio._get_running_loop()  # noqa: SLF001  # does not raise
+        loop = running_loop()
         return loop is not None and loop in (self.loop, self._own)
 
     def forget(self) -> None:
@@ -100,6 +99,12 @@ class Bridge:
         if self._own is not None:
             self._own.call_soon_threadsafe(self._own.stop)
             self._own = None
+
+
+def running_loop() -> Any:
+    """Return the event loop that this thread runs, if any; imports nothing for that."""
+    asyncio: Any = sys.modules.get("asyncio")
+    return asyncio and asyncio._get_running_loop()  # noqa: SLF001  # does not raise
 
 
 async def _contained(

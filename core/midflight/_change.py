@@ -78,8 +78,9 @@ class Change:
 
     def readers(self, section: str) -> tuple[str, ...]:
         """Return the running modules that declare that they read a section."""
-        kinds = self.modules.items()
-        return tuple(name for name, kind in kinds if section in kind.sections)
+        return tuple(
+            name for name, kind in self.modules.items() if section in kind.sections
+        )
 
     def dependents(self, names: Collection[str]) -> tuple[str, ...]:
         """Return the modules that need one of `names`, directly or not."""

@@ -96,9 +96,9 @@ class Diff:
         """Whether both documents start their modules in the same order."""
         if self.added or self.removed:
             return False
-        pairs = map(self.module, self.modified)
         return all(
-            old and new and old.depends_on == new.depends_on for old, new in pairs
+            self.old.modules[name].depends_on == self.new.modules[name].depends_on
+            for name in self.modified
         )
 
     def module(self, name: str) -> tuple[ModuleConfig | None, ModuleConfig | None]:
@@ -128,10 +128,8 @@ def _plain(module: ModuleConfig | None) -> Any:
 
 
 def _differs(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> bool:
-    before, after = old.get(name, ABSENT), new.get(name, ABSENT)
-    if before is ABSENT or after is ABSENT:
-        return True
-    return not same(before, after)
+    both = name in old and name in new
+    return not (both and same(old[name], new[name]))
 
 
 def _walk(path: Path, old: Any, new: Any) -> Iterator[KeyChange]:

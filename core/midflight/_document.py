@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -12,6 +12,7 @@ import attrs
 from midflight._values import FrozenDict, digest_of, freeze
 from midflight.errors import (
     Code,
+    Fault,
     Faults,
     InvalidConfigurationError,
     Path,
@@ -21,7 +22,6 @@ from midflight.errors import (
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _ENTRY = ("name", "type", "config", "dependsOn")
-_NAME_RULE = "a letter or digit, then up to 62 of A-Z a-z 0-9 . _ -"
 
 
 @attrs.frozen(eq=False)
@@ -93,9 +93,12 @@ class Document:
         """
         faults, modules, sections = Faults(), FrozenDict(), FrozenDict()
         if not isinstance(raw, Mapping):
-            msg, wanted = "the top level is not a mapping", "`modules:` and sections"
-            found = type(raw).__name__
-            faults.add(Code.E_TOPLEVEL, msg, found=found, expected=wanted)
+            faults.add(
+                Code.E_TOPLEVEL,
+                "the top level is not a mapping",
+                found=type(raw).__name__,
+                expected="`modules:` and sections",
+            )
         else:
             _misspelt(raw, ("modules",), (), faults)
             rest = {key: value for key, value in raw.items() if key != "modules"}
@@ -103,8 +106,9 @@ class Document:
             modules = FrozenDict(_modules(raw.get("modules", ()), faults))
         document = cls(modules, sections)
         if faults:
-            placed = [fault.under((), positions) for fault in faults]
-            raise InvalidConfigurationError(placed, document, positions)
+            raise InvalidConfigurationError(
+                [fault.under((), positions) for fault in faults], document, positions
+            )
         return document
 
     @functools.cached_property
@@ -128,24 +132,19 @@ class Document:
         needs = {name: m.depends_on for name, m in self.modules.items() if m.depends_on}
         if not needs:
             return tuple(self.modules)
-        faults, hint = Faults(), "add the module or remove the dependency"
-        for name, others in needs.items():
-            for at, other in enumerate(others):
-                if other not in self.modules:
-                    msg = f"module `{name}` depends on `{other}`, which is not there"
-                    path = ("modules", name, "dependsOn", at)
-                    faults.add(Code.E_DEP, msg, path, hint=hint)
+        if faults := _dangling(needs, self.modules):
+            raise InvalidConfigurationError(faults)
         import graphlib
 
         graph = dict.fromkeys(self.modules, ()) | needs
         try:
-            if not faults:
-                return tuple(graphlib.TopologicalSorter(graph).static_order())
+            return tuple(graphlib.TopologicalSorter(graph).static_order())
         except graphlib.CycleError as exc:
             ring = exc.args[1]
-            msg = f"modules wait for each other: {' -> '.join(reversed(ring))}"
-            faults.add(Code.E_CYCLE, msg, ("modules", ring[0], "dependsOn"))
-        raise InvalidConfigurationError(faults)
+            waits, path = " -> ".join(reversed(ring)), ("modules", ring[0], "dependsOn")
+            raise InvalidConfigurationError(
+                Fault(Code.E_CYCLE, f"modules wait for each other: {waits}", path)
+            ) from None
 
     def order_as(self, other: Document) -> None:
         """Take the build order of a document with the same names and dependencies."""
@@ -165,6 +164,23 @@ class Document:
         return {"modules": modules, **self.sections}
 
 
+def _dangling(
+    needs: Mapping[str, tuple[str, ...]], there: Collection[str]
+) -> list[Fault]:
+    """Return a fault for each dependency that is not there."""
+    return [
+        Fault(
+            Code.E_DEP,
+            f"module `{name}` depends on `{other}`, which is not there",
+            ("modules", name, "dependsOn", at),
+            hint="add the module or remove the dependency",
+        )
+        for name, others in needs.items()
+        for at, other in enumerate(others)
+        if other not in there
+    ]
+
+
 def _modules(raw: Any, faults: Faults) -> dict[str, ModuleConfig]:
     """Read `modules:`, a list of entries or a mapping of entries by name."""
     entries: Iterable[tuple[str | int, Any]] = ()
@@ -174,11 +190,21 @@ def _modules(raw: Any, faults: Faults) -> dict[str, ModuleConfig]:
     elif isinstance(raw, list | tuple):
         entries = enumerate(raw)
     elif raw is None:
-        msg, hint = "`modules` is null", "write `modules: []` if there are none"
-        faults.add(Code.E_NULL, msg, ("modules",), expected="a list", hint=hint)
+        faults.add(
+            Code.E_NULL,
+            "`modules` is null",
+            ("modules",),
+            expected="a list",
+            hint="write `modules: []` if there are none",
+        )
     else:
-        msg, wanted = "`modules` is not a list", "a list, or a mapping by name"
-        faults.add(Code.E_TYPE, msg, ("modules",), found=shown(raw), expected=wanted)
+        faults.add(
+            Code.E_TYPE,
+            "`modules` is not a list",
+            ("modules",),
+            found=shown(raw),
+            expected="a list, or a mapping by name",
+        )
     modules: dict[str, ModuleConfig] = {}
     first: dict[str, str | int] = {}
     for key, entry in entries:
@@ -186,11 +212,14 @@ def _modules(raw: Any, faults: Faults) -> dict[str, ModuleConfig]:
         module = _module(key, entry, path, faults)
         if module is None:
             continue
-        if module.name in first:
-            msg, hint = f"module `{module.name}` is defined twice", "rename one of them"
-            found = f"the first at modules[{first[module.name]}]"
-            faults.add(Code.E_DUPMODULE, msg, path, found=found, hint=hint)
-        first.setdefault(module.name, key)
+        if first.setdefault(module.name, key) != key:
+            faults.add(
+                Code.E_DUPMODULE,
+                f"module `{module.name}` is defined twice",
+                path,
+                found=f"the first at modules[{first[module.name]}]",
+                hint="rename one of them",
+            )
         modules[module.name] = module
     return modules
 
@@ -201,31 +230,45 @@ def _module(
     """Read one entry; note its faults and return `None` if it has any."""
     before = len(faults)
     if not isinstance(entry, Mapping):
-        msg, wanted = "module entry is not a mapping", "`name`, `type` and `config`"
-        faults.add(Code.E_TYPE, msg, path, found=shown(entry), expected=wanted)
+        faults.add(
+            Code.E_TYPE,
+            "module entry is not a mapping",
+            path,
+            found=shown(entry),
+            expected="`name`, `type` and `config`",
+        )
         return None
     listed = isinstance(key, int)
     _misspelt(entry, _ENTRY if listed else _ENTRY[1:], path, faults)
     name = _string(entry, "name", path, faults) if listed else str(key)
-    typed = entry.get("type") not in (None, "")
-    kind = _string(entry, "type", path, faults) if typed else ""
+    kind = _string(entry, "type", path, faults, required=False)
     if name and not _NAME.fullmatch(name):
-        msg, where = "module name is not allowed", (*path, "name") if listed else path
-        faults.add(Code.E_NAME, msg, where, found=shown(name), expected=_NAME_RULE)
-    rest = dict(freeze(entry, path, faults, depth=1))
-    if rest.pop("name", name) != name and not listed:
-        msg, where = "`name` is not the key of the entry", (*path, "name")
-        faults.add(Code.E_NAME, msg, where, expected=shown(name), hint="remove it")
-    rest.pop("type", None)
-    config = rest.pop("config", None)
-    if not isinstance(config, FrozenDict | None):
+        faults.add(
+            Code.E_NAME,
+            "module name is not allowed",
+            (*path, "name") if listed else path,
+            found=shown(name),
+            expected="a letter or digit, then up to 62 of A-Z a-z 0-9 . _ -",
+        )
+    rest: dict[str, Any] = {"name": name, "config": None, "dependsOn": None}
+    rest |= freeze(entry, path, faults, depth=1)
+    if not listed and rest["name"] != name:
+        faults.add(
+            Code.E_NAME,
+            "`name` is not the key of the entry",
+            (*path, "name"),
+            expected=shown(name),
+            hint="remove it",
+        )
+    config = FrozenDict() if rest["config"] is None else rest["config"]
+    needs = () if rest["dependsOn"] is None else rest["dependsOn"]
+    if not isinstance(config, FrozenDict):
         faults.add(
             Code.E_TYPE,
             "`config` is not a mapping",
             (*path, "config"),
             found=shown(config),
         )
-    needs = () if (found := rest.pop("dependsOn", None)) is None else found
     if not isinstance(needs, tuple) or not all(isinstance(n, str) for n in needs):
         faults.add(
             Code.E_TYPE,
@@ -236,7 +279,8 @@ def _module(
         )
     if len(faults) > before:
         return None
-    return ModuleConfig(name, kind, config or FrozenDict(), needs, FrozenDict(rest))
+    extra = {word: rest[word] for word in rest if word not in _ENTRY}
+    return ModuleConfig(name, kind, config, needs, FrozenDict(extra))
 
 
 def _misspelt(
@@ -249,19 +293,36 @@ def _misspelt(
         import difflib
 
         for near in difflib.get_close_matches(key, missing, n=1, cutoff=0.8):
-            msg, hint = f"`{key}` is not known", f"did you mean `{near}`?"
-            faults.add(Code.E_UNKNOWN, msg, (*path, key), hint=hint)
+            faults.add(
+                Code.E_UNKNOWN,
+                f"`{key}` is not known",
+                (*path, key),
+                hint=f"did you mean `{near}`?",
+            )
 
 
-def _string(entry: Mapping[Any, Any], key: str, path: Path, faults: Faults) -> str:
-    """Return a required string of an entry, or note why it is not there."""
+def _string(
+    entry: Mapping[Any, Any],
+    key: str,
+    path: Path,
+    faults: Faults,
+    *,
+    required: bool = True,
+) -> str:
+    """Return a string of an entry, or note why it is not there."""
     value = entry.get(key)
     if isinstance(value, str) and value:
         return str(value)
-    if value is None or value == "":
-        msg = f"module entry has no `{key}`"
-        faults.add(Code.E_REQUIRED, msg, path, expected=f"a `{key}`")
-    else:
-        msg, where = f"`{key}` is not a string", (*path, key)
-        faults.add(Code.E_TYPE, msg, where, found=shown(value), hint="quote it")
+    if value not in (None, ""):
+        faults.add(
+            Code.E_TYPE,
+            f"`{key}` is not a string",
+            (*path, key),
+            found=shown(value),
+            hint="quote it",
+        )
+    elif required:
+        faults.add(
+            Code.E_REQUIRED, f"module entry has no `{key}`", path, expected=f"a `{key}`"
+        )
     return ""

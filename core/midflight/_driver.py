@@ -49,6 +49,7 @@ class Call:
 T = TypeVar("T")
 Steps = Generator[Call, Any, T]
 """What yields calls of foreign code, is sent their results, and returns a `T`."""
+_Answer = tuple[Any, MidflightError | None]  # a result, or what is raised instead
 
 
 @attrs.define(eq=False, repr=False)
@@ -79,6 +80,31 @@ def is_applying(mark: object = None) -> bool:
     if lease is None or not lease.active:
         return False
     return mark is None or lease.mark is mark
+
+
+def _next(steps: Steps[Any], answer: _Answer) -> Call:
+    """Return the call that comes after the answer to the one before."""
+    result, error = answer
+    return steps.throw(error) if error else steps.send(result)
+
+
+def _answered(call: Call, caught: tuple[type[BaseException], ...]) -> _Answer:
+    """Make a call; what it raises is ours, or else its owner's and is `caught`."""
+    try:
+        return call.function(), None
+    except MidflightError as exc:
+        return None, exc
+    except caught as exc:
+        return None, HookError(call.owner.label, call.hook, exc, call.owner.hides)
+
+
+def quietly(call: Call) -> Steps[Any]:
+    """Make a call whose failure is logged and changes nothing: it gives `None`."""
+    try:
+        return (yield call)
+    except MidflightError as exc:
+        _log.warning("%s", exc)
+        return None
 
 
 class Driver:
@@ -125,30 +151,23 @@ class Driver:
         return self._drive(run, run.lease, None)
 
     def _drive(self, run: _Run, lease: _Lease, error: MidflightError | None) -> bool:
-        token, result = _LEASE.set(lease), None
+        token = _LEASE.set(lease)
+        answer: _Answer = (None, error)
         try:
             while True:
-                try:
-                    call = run.steps.throw(error) if error else run.steps.send(result)
-                except StopIteration:
-                    lease.active = False
-                    return True
-                result, error = None, None
+                call = _next(run.steps, answer)
                 if self._must_wait(call):
-                    error = TransientError(_NOT_CALLED % (call.owner.label, call.hook))
+                    text = _NOT_CALLED % (call.owner.label, call.hook)
+                    answer = None, TransientError(text)
                     continue
                 self._enter(run, call)
-                try:
-                    result = call.function()
-                except MidflightError as exc:
-                    error = exc
-                except BaseException as exc:  # noqa: BLE001  # a module may even exit
-                    error = HookError(
-                        call.owner.label, call.hook, exc, call.owner.hides
-                    )
+                answer = _answered(call, (BaseException,))  # a module may even exit
                 if not self._leave(run, lease):
-                    self._came_late(call, result)
+                    self._came_late(call, answer[0])
                     return False
+        except StopIteration:
+            lease.active = False
+            return True
         finally:
             _LEASE.reset(token)
 
@@ -229,17 +248,9 @@ def drive_here(steps: Steps[T]) -> T:
 
     For questions such as `check` and `plan`, asked by a thread of the user.
     """
-    result: Any = None
-    error: MidflightError | None = None
-    while True:
-        try:
-            call = steps.throw(error) if error else steps.send(result)
-        except StopIteration as stop:
-            return cast("T", stop.value)
-        result, error = None, None
-        try:
-            result = call.function()
-        except MidflightError as exc:
-            error = exc
-        except (Exception, SystemExit) as exc:  # noqa: BLE001  # the steps judge it
-            error = HookError(call.owner.label, call.hook, exc, call.owner.hides)
+    answer: _Answer = (None, None)
+    try:
+        while True:
+            answer = _answered(_next(steps, answer), (Exception, SystemExit))
+    except StopIteration as stop:
+        return cast("T", stop.value)

@@ -141,9 +141,12 @@ class Engine:
             PluginError: if there is none, or its import fails.
         """
         if name not in self.kinds:
-            load, label = self.registry.load, f"module type `{name}`"
             factory = yield self.foreign(
-                label, "import", load, role="module", name=name
+                f"module type `{name}`",
+                "import",
+                self.registry.load,
+                role="module",
+                name=name,
             )
             self.kinds[name] = ModuleType(name, factory)
         return self.kinds[name]
@@ -201,22 +204,26 @@ class Engine:
             except MidflightError as exc:
                 faults.append(self._untyped(entry, exc).under(path))
         if faults:
-            placed = [fault.under((), positions) for fault in faults]
-            raise InvalidConfigurationError(placed)
+            raise InvalidConfigurationError(
+                [fault.under((), positions) for fault in faults]
+            )
         return typed
 
     def _untyped(self, entry: ModuleConfig, error: MidflightError) -> Fault:
         if not entry.type:
-            msg = "module entry has no `type`"
-            return Fault(Code.E_REQUIRED, msg, expected="a `type`")
+            return Fault(
+                Code.E_REQUIRED, "module entry has no `type`", expected="a `type`"
+            )
         known = sorted({*self.kinds, *self.registry.names("module")})
         if entry.type in known:
             return Fault(Code.E_MODULETYPE, str(error), ("type",), hint="reinstall it")
-        msg = f"no installed plugin has the module type `{entry.type}`"
         near = did_you_mean(entry.type, known)
-        hint = near if near.startswith("did") else _INSTALL
         return Fault(
-            Code.E_MODULETYPE, msg, ("type",), expected=", ".join(known), hint=hint
+            Code.E_MODULETYPE,
+            f"no installed plugin has the module type `{entry.type}`",
+            ("type",),
+            expected=", ".join(known),
+            hint=near if near.startswith("did") else _INSTALL,
         )
 
     def structured(self, config: Any, kind: Any) -> Steps[Any]:
@@ -228,26 +235,31 @@ class Engine:
             config = revealed(config)
         if kind is None:
             return config
-        ask, runtime = self.hooks.hook.structure, self.runtime
-        more = {"config": config, "type": kind, "runtime": runtime}
         try:
-            label = f"configuration type `{getattr(kind, '__name__', kind)}`"
-            value = yield self.foreign(label, "structure", ask, **more)
-        except InvalidConfigurationError as exc:
-            if not hides:
-                raise
-            faults = [fault.masked(hides) for fault in exc.faults]
-            raise InvalidConfigurationError(faults) from None
-        except MidflightError as exc:
-            timeout = isinstance(exc, StepTimeoutError)
-            fault = Fault(Code.E_TIMEOUT if timeout else Code.E_VALUE, str(exc))
-            raise InvalidConfigurationError(fault.masked(hides)) from (
-                None if hides else exc
+            value = yield self.foreign(
+                f"configuration type `{getattr(kind, '__name__', kind)}`",
+                "structure",
+                self.hooks.hook.structure,
+                config=config,
+                type=kind,
+                runtime=self.runtime,
             )
+        except MidflightError as exc:
+            late = isinstance(exc, StepTimeoutError)
+            faults = [Fault(Code.E_TIMEOUT if late else Code.E_VALUE, str(exc))]
+            if isinstance(exc, InvalidConfigurationError):
+                faults = list(exc.faults)
+            raise InvalidConfigurationError(
+                [fault.masked(hides) for fault in faults]
+            ) from (None if hides else exc)
         if value is None:
-            msg = f"no plugin can structure {kind!r}"
-            fault = Fault(Code.E_TYPE, msg, hint="use an attrs class or a dataclass")
-            raise InvalidConfigurationError(fault)
+            raise InvalidConfigurationError(
+                Fault(
+                    Code.E_TYPE,
+                    f"no plugin can structure {kind!r}",
+                    hint="use an attrs class or a dataclass",
+                )
+            )
         return value
 
     def views_of(self, document: Document, positions: Positions | None) -> Steps[Views]:

@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
+import pluggy
 
 from midflight._document import Document
 from midflight.errors import Positions
+
+hookspec = pluggy.HookspecMarker("midflight")
+hookimpl = pluggy.HookimplMarker("midflight")
 
 
 @attrs.frozen(eq=False)

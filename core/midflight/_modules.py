@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
 import attrs
 
 from midflight._document import Document
-from midflight._driver import Steps
+from midflight._driver import Steps, quietly
 from midflight._engine import Engine, Running
-from midflight.errors import MidflightError
+from midflight.errors import MidflightError, masked
 from midflight.hookspecs import Health
-
-_log = logging.getLogger("midflight")
 
 
 class UnhealthyError(MidflightError):
@@ -28,10 +25,9 @@ def prepared(module: Running, document: Document) -> Steps[Any]:
         return None
     call = whose.call("prepare", config=module.typed, document=document)
     if whose.has("discard"):
-        late = attrs.evolve(
+        call = attrs.evolve(
             call, late=lambda ready: whose.invoke("discard", prepared=ready)
         )
-        return (yield late)
     return (yield call)
 
 
@@ -48,7 +44,7 @@ def begun(
     if module.participant.has("probe"):
         health = yield call("probe")
         if health is False or (isinstance(health, Health) and not health.healthy):
-            detail = getattr(health, "detail", "")
+            detail = masked(getattr(health, "detail", ""), module.participant.hides)
             msg = f"{module.participant.label} is not healthy: {detail}"
             raise UnhealthyError(msg)
 
@@ -64,8 +60,5 @@ def stop_all(engine: Engine, limit: Callable[[], float]) -> Steps[None]:
     for name in reversed(snapshot.document.build_order):
         module = snapshot.running[name]
         if module.state == "running" and module.participant.has("stop"):
-            try:
-                yield module.participant.call("stop", limit())
-            except MidflightError as exc:
-                _log.warning("%s", exc)
+            yield from quietly(module.participant.call("stop", limit()))
         module.state = "stopped"

@@ -77,43 +77,34 @@ class Outcome:
     transient: bool = False
     error: BaseException | None = attrs.field(default=None, repr=False)
 
+    def __init_subclass__(cls, name: str = "") -> None:
+        cls.name = name or cls.name
+
     @property
     def ok(self) -> bool:
         """Whether the wanted configuration is in force."""
         return isinstance(self, Applied) or self.reason is Reason.SAME_DIGEST
 
 
-class Applied(Outcome):
+class Applied(Outcome, name="applied"):
     """All touched modules committed; the snapshot is the wanted document."""
 
-    name: ClassVar[str] = "applied"
 
-
-class Unchanged(Outcome):
+class Unchanged(Outcome, name="unchanged"):
     """There was nothing to do."""
 
-    name: ClassVar[str] = "unchanged"
 
-
-class Held(Outcome):
+class Held(Outcome, name="held"):
     """There is a plan, and it waits."""
 
-    name: ClassVar[str] = "held"
 
-
-class Rejected(Outcome):
+class Rejected(Outcome, name="rejected"):
     """Refused before any module was changed."""
 
-    name: ClassVar[str] = "rejected"
 
-
-class RolledBack(Outcome):
+class RolledBack(Outcome, name="rolled_back"):
     """A step failed; every module is as it was before."""
 
-    name: ClassVar[str] = "rolled_back"
 
-
-class Failed(Outcome):
+class Failed(Outcome, name="failed"):
     """The attempt could not be made, or could not be wholly undone."""
-
-    name: ClassVar[str] = "failed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -90,17 +91,15 @@ class PluginRegistry:
 
     def __init__(self, points: EntryPoints | None = None) -> None:
         self._points = points
-        self._index: dict[tuple[str, str], PluginEntry] | None = None
-        self._refused: list[PluginEntry] = []
 
     def entries(self) -> tuple[PluginEntry, ...]:
         """Return all entries, by role and name; none is imported for that."""
-        entries = [*self._entries().values(), *self._refused]
+        entries = [each for rivals in self._claims.values() for each in rivals]
         return tuple(sorted(entries, key=lambda e: (e.role, e.name, e.distribution)))
 
     def names(self, role: str) -> list[str]:
         """Return the names that a role has, sorted."""
-        return sorted(name for kind, name in self._entries() if kind == role)
+        return sorted(name for kind, name in self._claims if kind == role)
 
     def load(self, role: str, name: str) -> Any:
         """Import and return the target of a role and name.
@@ -109,22 +108,32 @@ class PluginRegistry:
             PluginError: if there is none, or it cannot be imported.
             DuplicatePluginError: if two distributions claim the name.
         """
-        entry = self._entries().get((role, name))
-        if entry is None:
+        if (role, name) not in self._claims:
             hint = did_you_mean(name, self.names(role))
             msg = f"no {role} is called `{name}`; {hint}"
             raise PluginError(msg)
-        return entry.load()
+        return self._claims[role, name][0].load()
 
-    def _entries(self) -> dict[tuple[str, str], PluginEntry]:
-        if self._index is None:
-            self._index = {}
-            ours_first = sorted(
-                self._scan(), key=lambda e: (e.distribution != OURS, e.name)
-            )
-            for entry in ours_first:
-                self._add(self._index, entry)
-        return self._index
+    @functools.cached_property
+    def _claims(self) -> dict[tuple[str, str], list[PluginEntry]]:
+        """Who claims each name, ours first; one that two others claim is nobody's."""
+        found: dict[tuple[str, str], dict[str, PluginEntry]] = {}
+        for entry in sorted(self._scan(), key=lambda e: e.distribution != OURS):
+            rivals = found.setdefault((entry.role, entry.name), {})
+            rivals.setdefault(entry.distribution, entry)
+        for rivals in found.values():
+            first, *others = rivals.values()
+            if first.distribution == OURS:
+                for each in others:
+                    each.state, each.reason = (
+                        "reserved",
+                        f"the name is reserved by {OURS}",
+                    )
+            elif others:
+                for each in (first, *others):
+                    each.state = "conflict"
+                    each.reason = f"{' and '.join(rivals)} claim the name"
+        return {claim: list(rivals.values()) for claim, rivals in found.items()}
 
     def _scan(self) -> Iterator[PluginEntry]:
         from importlib.metadata import entry_points
@@ -134,25 +143,9 @@ class PluginRegistry:
             for point in points.select(group=group):
                 name = point.dist.name if point.dist else "(unknown)"
                 version = point.dist.version if point.dist else ""
-                where = (role, point.name, name, version, point.value)
-                yield PluginEntry(*where, point=point)
-
-    def _add(
-        self, index: dict[tuple[str, str], PluginEntry], entry: PluginEntry
-    ) -> None:
-        """Take an entry in; a name that two distributions claim is nobody's."""
-        other = index.setdefault((entry.role, entry.name), entry)
-        if other is entry or other.distribution == entry.distribution:
-            return
-        self._refused.append(entry)
-        if other.distribution == OURS:
-            entry.state, entry.reason = "reserved", f"the name is reserved by {OURS}"
-            return
-        key, known = (entry.role, entry.name), (other, *self._refused)
-        rivals = {e.distribution: e for e in known if (e.role, e.name) == key}
-        for each in rivals.values():
-            each.state = "conflict"
-            each.reason = f"{' and '.join(rivals)} claim the name"
+                yield PluginEntry(
+                    role, point.name, name, version, point.value, point=point
+                )
 
 
 @attrs.define(eq=False)
@@ -282,7 +275,9 @@ class Hooks:
             hint = did_you_mean(hook, vars(self.hook))
             msg = f"{label}: there is no hook `{hook}`; {hint}"
             raise PluginApiError(msg)
-        names = tuple(inspect.signature(method).parameters)
+        taken = inspect.signature(method).parameters.values()
+        # As pluggy does: what has a default is never given.
+        names = tuple(each.name for each in taken if each.default is each.empty)
         for name in names:
             if name not in caller.spec.argnames:
                 hint = did_you_mean(name, caller.spec.argnames)

@@ -6,11 +6,12 @@ from typing import Any
 
 import attrs
 
-from midflight._attempt import Attempts, loaded_from, transformed
+from midflight._attempt import Attempts
 from midflight._document import Document
 from midflight._driver import Steps, drive_here
 from midflight._engine import Engine, Running, Snapshot
 from midflight._plan import Plan
+from midflight._reading import loaded_from, transformed
 from midflight.errors import (
     InvalidConfigurationError,
     MidflightError,
@@ -52,7 +53,6 @@ def status(attempts: Attempts, mode: str, phase: str) -> dict[str, Any]:
         }
         for layer in attempts.layers
     ]
-    modules = snapshot.running.items()
     return {
         "generation": snapshot.generation,
         "digest": snapshot.digest,
@@ -64,7 +64,7 @@ def status(attempts: Attempts, mode: str, phase: str) -> dict[str, Any]:
         "sources": [{**source, "error": error, "since": since}, *layers],
         "modules": {
             name: {"type": m.kind.name, "state": m.state, "generation": m.generation}
-            for name, m in modules
+            for name, m in snapshot.running.items()
         },
         "notes": dict(attempts.engine.runtime.notes),
     }
@@ -87,7 +87,11 @@ def read(attempts: Attempts) -> tuple[Document, Loaded]:
 
     def steps() -> Steps[tuple[Document, Loaded]]:
         document, loaded = yield from loaded_from(attempts.source)
-        return (yield from transformed(attempts.engine, document)), loaded
+        try:
+            return (yield from transformed(attempts.engine, document)), loaded
+        except InvalidConfigurationError as exc:
+            placed = [fault.under((), loaded.positions) for fault in exc.faults]
+            raise InvalidConfigurationError(placed) from exc
 
     try:
         with attempts.reading:

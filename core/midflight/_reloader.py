@@ -6,15 +6,14 @@ import contextlib
 import functools
 import logging
 import os
-import sys
 import threading
 import weakref
-from typing import Any
 
 import attrs
 
 from midflight._attempt import Attempts
-from midflight._driver import NEVER, Call, Driver, Owner, Steps, is_applying
+from midflight._bridge import running_loop
+from midflight._driver import NEVER, Call, Driver, Owner, Steps, is_applying, quietly
 from midflight._engine import Engine
 from midflight._modules import stop_all
 from midflight._outcome import Failed, Held, Outcome, Reason
@@ -218,19 +217,17 @@ class Reloader:
         """Wait, with the condition held, until there is something to do."""
         while True:
             due, cause = self._next_due()
-            left = due - self._system.monotonic()
-            if not self._busy:
-                if self._stopping:
-                    return "stop"
-                if self._tickets:
-                    return self._tickets[0].cause
-                if left <= 0:
-                    return cause
-            wait_for_ever = self._busy or left == NEVER
-            self._system.wait(self.changed, None if wait_for_ever else left)
+            left = NEVER if self._busy else due - self._system.monotonic()
+            if left <= 0:
+                return cause
+            self._system.wait(self.changed, None if left == NEVER else left)
 
     def _next_due(self) -> tuple[float, str]:
-        """Return when to look next without being asked, and why."""
+        """Return when to do something next, and why."""
+        if self._stopping:
+            return -NEVER, "stop"
+        if self._tickets:
+            return -NEVER, self._tickets[0].cause
         dues = [(NEVER, "sweep")]
         if self._first_hint is not None:
             burst = min(self._last_hint + QUIET, self._first_hint + LONGEST)
@@ -275,13 +272,9 @@ class Reloader:
         watch = self._watch
         if watch is not None:
             watch.alive = False
-            with contextlib.suppress(MidflightError):
-                yield Call(watch.leave, self._watching, "watch", 1.0)
+            yield from quietly(Call(watch.leave, self._watching, "watch", 1.0))
         for call in reversed(self._lifespans or []):
-            try:
-                yield call
-            except MidflightError as exc:
-                _log.warning("%s", exc)
+            yield from quietly(call)
         self._driver.close()
         self._engine.hooks.bridge.close()
 
@@ -315,8 +308,8 @@ class Reloader:
         except MidflightError as exc:
             watch.alive = False
             if str(exc) != self._watch_error:
-                self._watch_error = str(exc)
                 _log.warning("%s; changes are found by sweep only", exc)
+            self._watch_error = str(exc)
         else:
             self._watch, self._watch_error = watch, ""
 
@@ -349,7 +342,5 @@ def _rearm_after_fork(reloader: weakref.ref[Reloader]) -> None:
 
 def _may_apply_here() -> bool:
     """Tell whether a hint's thread may run a change: not a loop's, not the main one."""
-    if threading.current_thread() is threading.main_thread() or is_applying():
-        return False
-    asyncio: Any = sys.modules.get("asyncio")
-    return asyncio is None or asyncio._get_running_loop() is None  # noqa: SLF001  # the only test that does not raise
+    main = threading.current_thread() is threading.main_thread()
+    return not (main or is_applying() or running_loop())

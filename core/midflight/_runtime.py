@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from midflight._assembly import Source, register, source_of, strategy_of
-from midflight._attempt import Attempts, every_fault, faults_in
+from midflight._attempt import Attempts
 from midflight._bridge import Bridge
 from midflight._change import ModuleType
 from midflight._document import Document
@@ -20,6 +20,7 @@ from midflight._outcome import Outcome, Reason
 from midflight._plan import Plan
 from midflight._plugins import Hooks, PluginRegistry
 from midflight._questions import planned, read, status
+from midflight._reading import every_fault, faults_in
 from midflight._reloader import Reloader
 from midflight._stored import Stored
 from midflight._system import System
@@ -30,6 +31,7 @@ from midflight.errors import (
     PluginError,
     SourceUnavailableError,
     StoppedError,
+    masked,
 )
 from midflight.hookspecs import Health, Loaded
 
@@ -226,7 +228,8 @@ class Runtime(Stored):
         try:
             answer = module.participant.invoke("probe")
         except (Exception, SystemExit) as exc:  # noqa: BLE001  # shown instead
-            return Health(healthy=False, detail=f"{type(exc).__name__}: {exc}")
+            detail = masked(f"{type(exc).__name__}: {exc}", module.participant.hides)
+            return Health(healthy=False, detail=detail)
         told = Health(healthy=answer is not False, values=answer or {})
         return answer if isinstance(answer, Health) else told
 

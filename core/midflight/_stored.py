@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from midflight._assembly import Source, source_of
-from midflight._attempt import document_of
 from midflight._document import Document
 from midflight._driver import drive_here
 from midflight._engine import Engine
 from midflight._plugins import Hooks, Participant
+from midflight._reading import document_of
 from midflight._reloader import Reloader
 from midflight.errors import Code, Fault, InvalidConfigurationError, Place, PluginError
 from midflight.hookspecs import Loaded, Version

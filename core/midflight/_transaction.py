@@ -23,7 +23,6 @@ from midflight._secret import hidden_in
 from midflight.errors import Code, Fault, InvalidConfigurationError, MidflightError
 
 _log = logging.getLogger("midflight")
-_Failure = tuple[str, MidflightError]
 
 
 @attrs.define(eq=False, repr=False)
@@ -61,6 +60,7 @@ class Transaction:
     _new: Snapshot
     _positions: errors.Positions | None
     _clock: Callable[[], float]
+    _at: Running = attrs.field(init=False)  # the module that is worked on
     _took: dict[str, float] = attrs.field(factory=dict)
     _works: list[_Work] = attrs.field(factory=list)
     _warnings: list[str] = attrs.field(factory=list)
@@ -95,13 +95,21 @@ class Transaction:
                 self._works.append((yield from self._work(step, typed)))
         except InvalidConfigurationError as exc:
             return self._end(ends.Rejected, Reason.INVALID, exc.faults, exc)
-        failed = yield from self._prepare()
-        if failed is not None:
+        try:
+            yield from self._prepare()
+        except MidflightError as exc:
             yield from self._discard()
-            return self._refused(*failed)
-        failed = yield from self._commit()
-        if failed is not None:
-            return (yield from self._undo(*failed))
+            return self._end(
+                ends.Rejected,
+                Reason.PREPARE_REFUSED,
+                self._faults(exc, Code.E_PREPARE),
+                exc,
+                transient=errors.is_transient(exc),
+            )
+        try:
+            yield from self._commit()
+        except MidflightError as exc:
+            return (yield from self._undo(exc))
         # The one store by which readers see the new generation.
         running = types.MappingProxyType(self._engine.working)
         self._engine.snapshot = attrs.evolve(self._new, running=running)
@@ -149,15 +157,12 @@ class Transaction:
 
     # -- before anything is changed ----------------------------------------------
 
-    def _prepare(self) -> Steps[_Failure | None]:
+    def _prepare(self) -> Steps[None]:
         for work in self._works:
             if work.after is not None:
-                try:
-                    work.prepared = yield from prepared(work.after, self._new.document)
-                except MidflightError as exc:
-                    return work.step.module, exc
+                self._at = work.after
+                work.prepared = yield from prepared(work.after, self._new.document)
                 work.holds = True
-        return None
 
     def _discard(self) -> Steps[None]:
         """Let go of what was prepared and will not be used, in reverse."""
@@ -166,29 +171,20 @@ class Transaction:
                 work.holds = False
                 yield from self._quietly(work.after, "discard", prepared=work.prepared)
 
-    def _refused(self, name: str, error: MidflightError) -> Outcome:
-        """Say whose `prepare` refused the change."""
-        faults = self._faults(name, error, Code.E_PREPARE)
-        transient = errors.is_transient(error)
-        reason = Reason.PREPARE_REFUSED
-        return self._end(ends.Rejected, reason, faults, error, transient=transient)
-
-    def _faults(self, name: str, error: MidflightError, code: Code) -> list[Fault]:
-        """Return what a module's failure says, placed at its entry."""
-        cause = error.cause if isinstance(error, errors.HookError) else error
-        code = Code.E_TIMEOUT if _timed_out(error) else code
-        code = cause.code if isinstance(cause, errors.PluginError) else code
-        path: errors.Path = ("modules", name)
+    def _faults(self, error: MidflightError, code: Code) -> list[Fault]:
+        """Return what the failure of a module says, placed at its entry."""
+        path: errors.Path = ("modules", self._at.entry.name)
+        if isinstance(error, errors.StepTimeoutError | errors.PluginError):
+            code = error.code
         faults: Iterable[Fault] = (Fault(code, str(error)),)
-        if isinstance(cause, InvalidConfigurationError):
-            path, faults = (*path, "config"), cause.faults
-        works = [work.after for work in self._works if work.step.module == name]
-        hides = works[0].participant.hides if works and works[0] else ()
+        if isinstance(error, InvalidConfigurationError):
+            path, faults = (*path, "config"), error.faults
+        hides = self._at.participant.hides
         return [fault.masked(hides).under(path, self._positions) for fault in faults]
 
     # -- the change itself -------------------------------------------------------
 
-    def _commit(self) -> Steps[_Failure | None]:
+    def _commit(self) -> Steps[None]:
         """Stop what must go first, then change each module in order."""
         for work in _by_age(self._works, self._old.document):
             if work.before is not None:
@@ -198,19 +194,13 @@ class Transaction:
                 yield from self._timed(work.step.module, stopped)
         for work in self._works:
             if work.after is not None:
-                work.touched, work.holds = True, False
+                self._at, work.touched, work.holds = work.after, True, False
                 previous = work.before if work.in_place else None
-                try:
-                    begin = begun(
-                        work.after, self._new.document, work.prepared, previous
-                    )
-                    yield from self._timed(work.step.module, begin)
-                except MidflightError as exc:
-                    return work.step.module, exc
+                begin = begun(work.after, self._new.document, work.prepared, previous)
+                yield from self._timed(work.step.module, begin)
                 self._engine.working[work.step.module] = work.after
             else:
                 self._engine.working.pop(work.step.module, None)
-        return None
 
     def _timed(self, name: str, steps: Steps[None]) -> Steps[None]:
         """Take steps for one module, and note how long they took."""
@@ -229,7 +219,7 @@ class Transaction:
 
     # -- the way back ------------------------------------------------------------
 
-    def _undo(self, name: str, error: MidflightError) -> Steps[Outcome]:
+    def _undo(self, error: MidflightError) -> Steps[Outcome]:
         """Bring every module back, last change first; name those that do not come."""
         # Where it was raised; the exception's own text is made plain in `error`.
         raised = getattr(error, "cause", error).__traceback__
@@ -253,18 +243,18 @@ class Transaction:
         self._engine.snapshot = attrs.evolve(
             self._old, running=types.MappingProxyType(working), degraded=tuple(degraded)
         )
-        reason = Reason.STEP_TIMEOUT if _timed_out(error) else Reason.STEP_FAILED
+        late = isinstance(error, errors.StepTimeoutError)
+        reason = Reason.STEP_TIMEOUT if late else Reason.STEP_FAILED
         if isinstance(error, UnhealthyError):
             reason = Reason.PROBE_FAILED
         return self._end(
             ends.Failed if degraded else ends.RolledBack,
             Reason.ROLLBACK_INCOMPLETE if degraded else reason,
-            self._faults(name, error, Code.E_STEP),
+            self._faults(error, Code.E_STEP),
             error,
             degraded=tuple(degraded),
             # What is degraded is worth a try, but a hang leaves a thread at each.
-            transient=errors.is_transient(error)
-            or (bool(degraded) and not _timed_out(error)),
+            transient=errors.is_transient(error) or bool(degraded and not late),
         )
 
     def _taken_back(self, work: _Work) -> Steps[bool]:
@@ -291,8 +281,6 @@ class Transaction:
         """Make old modules anew, with those that need a lost object."""
         document, working = self._old.document, self._engine.working
         degraded: list[str] = []
-        if not lost:
-            return degraded
         more = dependents(document, lost)
         for name in reversed(more):
             yield from self._quietly(working[name], "stop")
@@ -336,7 +324,3 @@ def _by_age(works: list[_Work], old: Document) -> list[_Work]:
 def _show(views: Views) -> None:
     for view, seen, value in views:
         view.current, view.seen = value, seen
-
-
-def _timed_out(error: MidflightError) -> bool:
-    return isinstance(error, errors.StepTimeoutError)

@@ -51,13 +51,19 @@ def freeze(value: Any, path: Path, faults: Faults, depth: int = 0) -> Any:
         return value
     if kind is int:
         if value not in _INT_RANGE:
-            msg, hint = "integer out of range", "quote it if it is not a number"
-            faults.add(Code.E_RANGE, msg, path, expected=_INT_LIMITS, hint=hint)
+            faults.add(
+                Code.E_RANGE,
+                "integer out of range",
+                path,
+                expected=_INT_LIMITS,
+                hint="quote it if it is not a number",
+            )
         return value
     if kind is float:
         if not math.isfinite(value):
-            msg = "number is not finite"
-            faults.add(Code.E_NONFINITE, msg, path, found=repr(value))
+            faults.add(
+                Code.E_NONFINITE, "number is not finite", path, found=repr(value)
+            )
         return value
     if isinstance(value, Mapping | list | tuple):
         return _container(value, path, faults, depth)
@@ -72,8 +78,11 @@ def _container(value: Any, path: Path, faults: Faults, depth: int) -> Any:
         return None
     if faults.containers > MAX_CONTAINERS:
         if faults.containers == MAX_CONTAINERS + 1:
-            msg = f"more than {MAX_CONTAINERS:,} mappings and lists"
-            faults.add(Code.E_ALIAS, msg, path[:8])
+            faults.add(
+                Code.E_ALIAS,
+                f"more than {MAX_CONTAINERS:,} mappings and lists",
+                path[:8],
+            )
         return None
     if isinstance(value, Mapping):
         return FrozenDict(_items(value, path, faults, depth))
@@ -91,9 +100,13 @@ def _other(value: Any, path: Path, faults: Faults) -> Any:
     for plain in (str, int, float):
         if isinstance(value, plain):
             return freeze(plain(value), path, faults)
-    msg = "value has a type that configuration cannot hold"
-    wanted = "a mapping, list, string, number, boolean or null"
-    faults.add(Code.E_TYPE, msg, path, found=type(value).__name__, expected=wanted)
+    faults.add(
+        Code.E_TYPE,
+        "value has a type that configuration cannot hold",
+        path,
+        found=type(value).__name__,
+        expected="a mapping, list, string, number, boolean or null",
+    )
     return None
 
 
@@ -102,12 +115,21 @@ def _items(
 ) -> Iterator[tuple[str, Any]]:
     for key, item in value.items():
         if not isinstance(key, str):
-            msg, hint = "key is not a string", "quote it"
-            faults.add(Code.E_KEYTYPE, msg, path, found=shown(key), hint=hint)
+            faults.add(
+                Code.E_KEYTYPE,
+                "key is not a string",
+                path,
+                found=shown(key),
+                hint="quote it",
+            )
             continue
         if not key.isprintable():
-            msg = "key holds a control or invisible character"
-            faults.add(Code.E_CHAR, msg, path, found=shown(ascii(key)))
+            faults.add(
+                Code.E_CHAR,
+                "key holds a control or invisible character",
+                path,
+                found=shown(ascii(key)),
+            )
         yield str(key), freeze(item, (*path, key), faults, depth + 1)
 
 

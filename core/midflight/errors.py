@@ -157,12 +157,10 @@ class Fault:
     def __str__(self) -> str:
         head = f"{self.place}: {self.code}" if self.place else str(self.code)
         where = f" at `{dotted(self.path)}`" if self.path else ""
-        text = f"{head}: {self.message}{where}"
-        if self.found:
-            text += f", found {self.found}"
-        if self.expected:
-            text += f", expected {self.expected}"
-        return f"{text} ({self.hint})" if self.hint else text
+        found = f", found {self.found}" if self.found else ""
+        expected = f", expected {self.expected}" if self.expected else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{head}: {self.message}{where}{found}{expected}{hint}"
 
 
 class Faults(list[Fault]):
@@ -176,12 +174,19 @@ class Faults(list[Fault]):
 
 
 class MidflightError(Exception):
-    """The root of every exception that Midflight raises on purpose."""
+    """The root of every exception that Midflight raises on purpose.
+
+    Each kind has its `code`, given where it is declared: `class X(Y, code=…)`.
+    """
 
     code: Code = Code.E_STEP
 
+    def __init_subclass__(cls, code: Code | None = None) -> None:
+        if code is not None:
+            cls.code = code
 
-class InvalidConfigurationError(MidflightError):
+
+class InvalidConfigurationError(MidflightError, code=Code.E_VALUE):
     """A configuration has faults; content is refused until it changes.
 
     Args:
@@ -189,8 +194,6 @@ class InvalidConfigurationError(MidflightError):
         partial: what is sound, so that its further faults can be found as well.
         positions: finds the places of `partial`.
     """
-
-    code = Code.E_VALUE
 
     def __init__(
         self,
@@ -209,27 +212,21 @@ class TransientError(MidflightError):
     """Something failed for now; raised by a plugin, it asks for another try."""
 
 
-class SourceUnavailableError(TransientError):
+class SourceUnavailableError(TransientError, code=Code.E_SOURCE):
     """A source cannot be read at the moment; the last good stays in force."""
 
-    code = Code.E_SOURCE
 
-
-class ConflictError(MidflightError):
+class ConflictError(MidflightError, code=Code.E_CONFLICT):
     """A put was based on a version that is no longer the head."""
 
-    code = Code.E_CONFLICT
 
-
-class UnknownOutcomeError(MidflightError):
+class UnknownOutcomeError(MidflightError, code=Code.E_OUTCOME):
     """A put may or may not be stored: the answer to its commit was lost.
 
     Args:
         source: where it was put.
         write_id: finds the version, if there is one, once the store answers again.
     """
-
-    code = Code.E_OUTCOME
 
     def __init__(self, source: str, write_id: str) -> None:
         self.write_id = write_id
@@ -252,44 +249,32 @@ class HookError(MidflightError):
         super().__init__(f"{label}: `{hook}` raised {kind}: {detail}")
 
 
-class StepTimeoutError(MidflightError):
+class StepTimeoutError(MidflightError, code=Code.E_TIMEOUT):
     """A participant's hook overran its deadline and was abandoned."""
-
-    code = Code.E_TIMEOUT
 
     def __init__(self, label: str, hook: str, seconds: float) -> None:
         self.label, self.hook, self.seconds = label, hook, seconds
         super().__init__(f"{label}: `{hook}` did not return within {seconds:.3g} s")
 
 
-class PlanError(MidflightError):
+class PlanError(MidflightError, code=Code.E_PLAN):
     """A strategy returned a plan that does not fit the change."""
 
-    code = Code.E_PLAN
 
-
-class PluginError(MidflightError):
+class PluginError(MidflightError, code=Code.E_PLUGIN):
     """A plugin is unknown, broken or cannot be imported."""
 
-    code = Code.E_PLUGIN
 
-
-class PluginApiError(PluginError):
+class PluginApiError(PluginError, code=Code.E_PLUGIN_API):
     """A plugin's hooks do not fit the hookspecs."""
 
-    code = Code.E_PLUGIN_API
 
-
-class DuplicatePluginError(PluginError):
+class DuplicatePluginError(PluginError, code=Code.E_DUPLUGIN):
     """Two distributions claim one plugin name."""
 
-    code = Code.E_DUPLUGIN
 
-
-class MissingDependencyError(PluginError):
+class MissingDependencyError(PluginError, code=Code.E_DEPENDENCY):
     """A plugin needs a library that is not installed; says what to install."""
-
-    code = Code.E_DEPENDENCY
 
     def __init__(self, what: str, library: str, extra: str) -> None:
         self.library, self.extra = library, extra
@@ -298,10 +283,8 @@ class MissingDependencyError(PluginError):
         )
 
 
-class StoppedError(MidflightError):
+class StoppedError(MidflightError, code=Code.E_STOPPED):
     """The runtime is not running."""
-
-    code = Code.E_STOPPED
 
 
 def is_transient(error: BaseException) -> bool:

@@ -7,7 +7,7 @@ import inspect
 import re
 from pathlib import Path
 
-from midflight import hookspecs
+from midflight import _observerspecs, hookspecs
 
 PAGE = Path(__file__).parents[1] / "reference" / "hooks.md"
 ROLES = (
@@ -26,10 +26,11 @@ HEAD = """\
 
 def page() -> str:
     """Return the text of the page."""
-    text = inspect.getsource(hookspecs)
+    files = (hookspecs, _observerspecs)
     defined = {
         node.name: node
-        for node in ast.parse(text).body
+        for file in files
+        for node in ast.parse(inspect.getsource(file)).body
         if isinstance(node, ast.FunctionDef)
         and hasattr(getattr(hookspecs, node.name), "midflight_spec")
     }

@@ -10,7 +10,7 @@ import pickle
 import attrs
 import pytest
 
-from midflight import Diff, Document, Secret, hookimpl
+from midflight import Diff, Document, Health, Secret, hookimpl
 from midflight.errors import Code, Fault, HookError, InvalidConfigurationError, masked
 
 VALUE = "correct horse\nbattery 'staple'"
@@ -152,6 +152,27 @@ def test_a_modules_error_does_not_show_its_secrets(bench, hook, caplog):
     shown = repr(outcome) + str(outcome.error) + str(outcome.faults) + caplog.text
     shown += repr(runtime.status()) + str(outcome.warnings)
     assert "horse" not in shown
+
+
+def test_what_a_module_says_of_its_health_is_made_safe(bench):
+    """The detail of an unhealthy module, and what `probe` raises, show no secret."""
+
+    def unwell(*_):
+        return Health(healthy=False, detail=f"no {VALUE}")
+
+    def fail(*_):
+        raise RuntimeError(VALUE)
+
+    runtime = bench.run(secret_document())
+    bench.script("m1", "probe", unwell, 2)
+    bench.script("m1", "probe", fail, 1)
+    probed = runtime.probe("m1").detail
+    raw = secret_document().as_mapping()
+    raw["modules"][0]["config"] = {**raw["modules"][0]["config"], "v": 2}
+    outcome = bench.change(Document.from_mapping(raw))
+
+    assert "horse" not in probed + str(outcome.faults)
+    assert "RuntimeError" in probed
 
 
 def test_a_text_is_hidden_also_where_it_was_cut():

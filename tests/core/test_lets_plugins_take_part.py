@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import attrs
 import pytest
@@ -81,7 +82,7 @@ class Rotating:
 
 def test_a_lifespan_holds_from_before_the_first_look_to_after_the_last_stop(bench):
     """What a plugin keeps going is there before any module, and ends after all."""
-    log = []
+    log: list[Any] = []
     runtime = bench.run(GOOD, plugins=[Keeper(log, "a"), Keeper(log, "b")])
     started = list(log)
     log.clear()
@@ -113,7 +114,7 @@ def test_a_broken_lifespan_stops_nothing(bench, caplog):
 
             return going()
 
-    log = []
+    log: list[Any] = []
     runtime = bench.run(GOOD, plugins=[Broken(), BrokenEnd(), Keeper(log)])
     runtime.stop()
 
@@ -141,16 +142,15 @@ def test_what_is_called_by_itself_cannot_be_wrapped(bench, hook):
 
 def test_a_change_is_announced_before_it_is_made(bench):
     """`on_apply` comes before the first `prepare`, once for each attempt to apply."""
-    log = []
+    log: list[Any] = []
     bench.run(GOOD, plugins=[Keeper(log)])
     log.clear()
     bench.script("m1", "prepare", lambda *_: log.append("prepare"))
     bench.change(bench.document(2, ("m1",)))
     bench.change(bench.document(2, ("m1",), note="1"))
 
-    assert log[0][0] in ([("restart", "m1")], [("reconfigure", "m1")])
-    assert "changed" in log
-    assert log.index("prepare") == 1 if "prepare" in log else True
+    assert log[0][:2] == ([("reconfigure", "m1")], 2)
+    assert log[1:3] == ["prepare", "changed"]
 
 
 def test_what_a_transform_reads_is_a_change_without_one_of_the_source(bench):
@@ -310,7 +310,7 @@ def test_the_status_shows_each_layer(bench):
         }
         assert [row["name"] for row in down["sources"][1:]] == ["low", "high"]
         assert runtime.status()["state"] == "healthy"
-        assert runtime.snapshot.loaded.author == "ann"
+        assert getattr(runtime.snapshot.loaded, "author", "") == "ann"
 
 
 def test_a_type_is_needed_in_the_whole_not_in_each_layer():
