@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,8 @@ settings.register_profile(
 )
 settings.load_profile("midflight")
 
+_CANARY = "sings-in-no-mine"
+
 # Database servers and a proxy, in `tests/servers`; see `pythonpath` in pyproject.toml.
 pytest_plugins = [
     "server_fixtures",
@@ -23,6 +28,39 @@ pytest_plugins = [
     "original_fixtures",
     "proxy_fixtures",
 ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _surroundings(
+    tmp_path_factory: pytest.TempPathFactory, canaries: list[str]
+) -> Iterator[None]:
+    """Let no test keep state in the user's home; put a canary into every mine."""
+    logging.getLogger("midflight").setLevel(logging.DEBUG)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("home")))
+        for n, canary in enumerate(canaries):
+            patch.setenv(f"CANARY_{n:02}_PASSWORD", canary)
+        yield
+
+
+@pytest.fixture(scope="session")
+def canaries() -> list[str]:
+    """Return secrets that no output may show: each test that prints one fails."""
+    return [hashlib.sha256(b"%d" % n).hexdigest()[:12] + _CANARY for n in range(50)]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test whose log, output or error holds a canary."""
+    report = yield
+    shown = [*report.sections, ("its error", str(report.longrepr or ""))]
+    found = sorted({where for where, text in shown if _CANARY in text})
+    if found and report.outcome != "failed":
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid}: a secret is in {', '.join(found)}"
+    return report
 
 
 @pytest.fixture(scope="session")

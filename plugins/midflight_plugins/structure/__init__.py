@@ -44,7 +44,9 @@ def json_schema(type: Any) -> Mapping[str, Any] | None:  # noqa: A002  # the hoo
         dataclass. What the validators of a field demand is not part of it.
 
     Raises:
-        MissingDependencyError: if msgspec is not installed.
+        MissingDependencyError: if msgspec is not installed, unless the class has
+            fields of type `Secret`: then the schema says just which.
+        PluginError: if msgspec cannot describe a field, with the same exception.
     """
     from midflight_plugins.structure._converter import is_supported
     from midflight_plugins.structure._schema import schema_of

@@ -11,6 +11,7 @@ import attrs
 
 from midflight.errors import Code, Fault, InvalidConfigurationError, did_you_mean
 from midflight_plugins.structure._scalars import choice, describe, refuse
+from midflight_plugins.structure._secret import holds_secret
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -104,7 +105,7 @@ def _faults(
             msg = f"`{key}` is missing"
             yield Fault(Code.E_REQUIRED, msg, (key,), expected=describe(note.type))
         else:
-            yield from _of_field(exc, field)
+            yield from _of_field(exc, field, note.type)
     while_making = []
     for exc in others:
         if isinstance(exc, ForbiddenExtraKeysError):
@@ -181,10 +182,14 @@ def _default(field: Any) -> Any:
     return attrs.NOTHING if field.default.takes_self else field.default.factory()
 
 
-def _of_field(exc: Exception, field: Any) -> Iterator[Fault]:
-    """Yield the faults behind an exception; `repr=False` keeps their values hidden."""
+def _of_field(exc: Exception, field: Any, kind: Any = None) -> Iterator[Fault]:
+    """Yield the faults behind an exception; those of a hidden field show no value.
+
+    Hidden are fields with `repr=False`, and those with a `Secret` in their type.
+    """
+    hidden = not field.repr or holds_secret(kind or field.type)
     for fault in _told(exc):
-        told = fault if field.repr else _silenced(fault)
+        told = _silenced(fault) if hidden else fault
         yield told.under((_key(field),))
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from midflight import Secret
 from midflight.errors import Code, Fault, InvalidConfigurationError, PluginError
 from midflight_plugins.structure._classes import choose, class_hook, tagged
 from midflight_plugins.structure._scalars import (
@@ -22,6 +23,7 @@ from midflight_plugins.structure._scalars import (
     refuse,
     scalar,
 )
+from midflight_plugins.structure._secret import secret
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -70,6 +72,7 @@ def _converter() -> Converter:
     converter = Converter(forbid_extra_keys=True, detailed_validation=True)
     for kind in (*SCALARS, bytes):
         converter.register_structure_hook(kind, scalar)
+    converter.register_structure_hook(Secret, secret)
 
     def is_choice(kind: Any) -> bool:
         return typing.get_origin(kind) is typing.Literal or (
@@ -150,6 +153,10 @@ def _union_hook(kind: Any, converter: Converter) -> Any:
     members = typing.get_args(kind)
     others = [member for member in members if member is not types.NoneType]
     tag, by_tag = tagged(others)
+    if Secret in others:  # then every string is one, also where the union has `str`
+        others.remove(Secret)
+        others.insert(0, Secret)
+        members = tuple(member for member in members if member is not str)
 
     def structure(value: Any, _kind: Any) -> Any:
         if type(value) in members:
@@ -176,5 +183,8 @@ def _nearest(
         return min(inside, key=lambda exc: len(exc.faults))
     choices = [exc for exc in refused if exc.code is Code.E_ENUM]
     if value is not None and (len(refused) == 1 or choices):
-        return (choices or refused)[0]
+        told = (choices or refused)[0].faults
+        wanted = describe(kind)
+        faults = [attrs.evolve(fault, expected=wanted) for fault in told]
+        return InvalidConfigurationError(faults)
     return refuse(value, describe(kind))

@@ -10,6 +10,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from midflight import Secret
 from midflight.errors import Code, Fault, InvalidConfigurationError, did_you_mean, shown
 
 SCALARS: dict[Any, str] = {
@@ -41,6 +42,8 @@ def describe(kind: Any) -> str:
         return "null"
     if kind in SCALARS:
         return SCALARS[kind]
+    if isinstance(origin, type) and issubclass(origin, Secret):
+        return "a string"
     if origin is typing.Literal:
         return _either(shown(value) for value in typing.get_args(kind))
     if origin in {typing.Union, types.UnionType}:

@@ -1,0 +1,155 @@
+"""Puts values in the place of references, and secrets in that of secret texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from midflight import Document, Fault, Secret
+from midflight.errors import Code, InvalidConfigurationError, Path
+from midflight_plugins.secrets._grammar import MalformedError, Reference, parse
+from midflight_plugins.secrets._lookup import Found, Lookup
+from midflight_plugins.secrets._marks import Marks
+from midflight_plugins.secrets._names import looks_secret, shows_secret
+from midflight_plugins.secrets._plain import value_of
+from midflight_plugins.secrets._resolvers import UnresolvedError
+
+_FORMS = "`${NAME}`, `${NAME:-default}` or `${scheme:…}`"
+
+
+@attrs.define(eq=False)
+class Expander:
+    """Walks through one part of a document; what needs no change stays the same object.
+
+    Args:
+        lookup: what references stand for.
+        hide: makes a secret of a text.
+        names: patterns of further keys that hold secrets.
+        faults: everything that is wrong.
+        failed: what may be resolved at another try, by its path.
+        uses: the references that were met.
+        expands: whether references are replaced; not in what came from outside.
+    """
+
+    _lookup: Lookup
+    _hide: Callable[[str], Secret]
+    _names: tuple[str, ...]
+    faults: list[Fault] = attrs.field(factory=list)
+    failed: list[Fault] = attrs.field(factory=list)
+    uses: dict[Reference, Found] = attrs.field(factory=dict)
+    _expands: bool = True
+
+    def value(
+        self,
+        value: Any,
+        path: Path,
+        marks: Marks | None = None,
+        *,
+        hidden: bool = False,
+    ) -> Any:
+        """Return what a frozen value becomes.
+
+        Args:
+            value: the value.
+            path: where it stands.
+            marks: what its schema says of it.
+            hidden: whether it is a secret, with every string below it.
+        """
+        hidden = hidden or (marks is not None and marks.hides)
+        if isinstance(value, str):
+            if self._expands and "${" in value:
+                return self._text(value, path, marks, hidden=hidden)
+            return self._kept(value, hidden=hidden)
+        if isinstance(value, Mapping):
+            return self._mapping(value, path, marks, hidden=hidden)
+        if isinstance(value, tuple):
+            items = [
+                self.value(item, (*path, at), marks and marks.below(at), hidden=hidden)
+                for at, item in enumerate(value)
+            ]
+            same = all(map(_is, items, value))
+            return value if same else tuple(items)
+        return value
+
+    def _mapping(
+        self, value: Mapping[str, Any], path: Path, marks: Marks | None, *, hidden: bool
+    ) -> Mapping[str, Any]:
+        changed: dict[str, Any] = {}
+        for key, item in value.items():
+            secret = hidden or looks_secret(key, self._names)
+            below = marks and marks.below(key)
+            new = self.value(item, (*path, key), below, hidden=secret)
+            if new is not item:
+                changed[key] = new
+        if not changed:
+            return value
+        kind: Any = type(value)  # the core's frozen mapping, which is made like a dict
+        return kind({**value, **changed})  # type: ignore[no-any-return]  # as above
+
+    def _text(self, text: str, path: Path, marks: Marks | None, *, hidden: bool) -> Any:
+        try:
+            parts = parse(text)
+        except MalformedError as exc:
+            hint = "write `$${` for a literal `${`"
+            fault = Fault(Code.E_SYNTAX, str(exc), path, expected=_FORMS, hint=hint)
+            self.faults.append(fault)
+            return text
+        references = [part for part in parts if isinstance(part, Reference)]
+        hidden = hidden or any(self._is_secret(each) for each in references)
+        known = [self._known(each, path) for each in dict.fromkeys(references)]
+        if not all(known):
+            return text
+        pieces = [
+            part if isinstance(part, str) else self.uses[part].text or ""
+            for part in parts
+        ]
+        joined = "".join(pieces)
+        if len(parts) > 1 or not references or hidden:
+            return self._kept(self._checked(joined, path), hidden=hidden)
+        return self._typed(joined, references[0].rest, path, marks)
+
+    def _typed(self, text: str, name: str, path: Path, marks: Marks | None) -> Any:
+        """Return what a value that is nothing but a variable means."""
+        value = self._checked(value_of(text, name, path, self.faults), path)
+        return attrs.evolve(self, expands=False).value(value, path, marks)
+
+    def _kept(self, text: str, *, hidden: bool) -> str | Secret:
+        secret = text and (hidden or shows_secret(text))
+        return self._hide(text) if secret else text
+
+    def _is_secret(self, reference: Reference) -> bool:
+        return bool(reference.scheme) or looks_secret(reference.rest, self._names)
+
+    def _known(self, reference: Reference, path: Path) -> bool:
+        """Look a reference up; note what is wrong with it."""
+        found = self.uses[reference] = self._lookup.find(reference)
+        problem = found.problem
+        if problem is not None:
+            self._note(reference, problem, path)
+        elif found.text is None:
+            msg = f"variable `{reference}` is not set"
+            hint = f"set it, or write `${{{reference}:-default}}`"
+            self.faults.append(Fault(Code.E_ENV, msg, path, hint=hint))
+        return found.text is not None
+
+    def _note(self, reference: Reference, problem: UnresolvedError, path: Path) -> None:
+        msg = f"`{reference}` cannot be resolved: {problem}"
+        fault = Fault(Code.E_SECRET, msg, path, hint=problem.hint)
+        (self.failed if problem.transient else self.faults).append(fault)
+
+    def _checked(self, value: Any, path: Path) -> Any:
+        """Freeze a value that came from outside; note what no document can hold."""
+        try:
+            return Document.from_mapping({"value": value}).sections["value"]
+        except InvalidConfigurationError as exc:
+            self.faults += [
+                attrs.evolve(fault, path=(*path, *fault.path[1:]), found="")
+                for fault in exc.faults
+            ]
+            return None
+
+
+def _is(one: object, other: object) -> bool:
+    return one is other

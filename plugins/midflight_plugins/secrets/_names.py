@@ -1,0 +1,65 @@
+"""Which keys, variables and texts look as if they held a secret."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+
+SETTING = "MIDFLIGHT_SECRETS_KEYS"
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_LAST = {
+    "authorization",
+    "credential",
+    "dsn",
+    "pass",
+    "passcode",
+    "passphrase",
+    "passwd",
+    "password",
+    "pwd",
+    "secret",
+    "token",
+}
+_KEYS = {"access", "api", "encryption", "master", "private", "secret", "signing"}
+_COUNTS = {"max", "min", "num", "number", "total"}  # `max_tokens` is a number
+# A URL with a password: `postgres://user:password@host`.
+_LOGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@]*:[^\s/?#@]+@")
+
+
+def patterns() -> tuple[str, ...]:
+    """Return the patterns of further keys that the environment names."""
+    found = os.environ.get(SETTING, "")
+    return tuple(part.strip().lower() for part in found.split(",") if part.strip())
+
+
+@functools.lru_cache(8192)
+def looks_secret(name: str, more: tuple[str, ...] = ()) -> bool:
+    """Tell whether a key or a variable of that name holds a secret.
+
+    Args:
+        name: such as `db_password`, `apiKey` or `AUTH-TOKEN`.
+        more: patterns of further names, in lower case.
+    """
+    if more:
+        import fnmatch
+
+        if any(fnmatch.fnmatchcase(name.lower(), pattern) for pattern in more):
+            return True
+    words = [word.lower() for word in _PART.findall(name)]
+    while words and words[-1].isdigit():
+        words.pop()
+    if not words or _COUNTS.intersection(words):
+        return False
+    last = words[-1] if words[-1] in _LAST else words[-1].removesuffix("s")
+    if last in _LAST or any(last == f"{word}key" for word in _KEYS):
+        return True
+    before = words[-2] if len(words) > 1 else ""
+    return (last == "key" and before in _KEYS) or (last == "word" and before == "pass")
+
+
+def shows_secret(text: str) -> bool:
+    """Tell whether a text holds a URL with a password in it, or a private key."""
+    if "PRIVATE KEY-----" in text:
+        return True
+    return "://" in text and "@" in text and _LOGIN.search(text) is not None
