@@ -24,8 +24,12 @@ class OutcomeLog:
             version = _version(outcome, runtime)
             text = f"generation {outcome.generation} applied{version}: "
             text += _steps(outcome.plan)
+            if outcome.reason == "recalled":
+                level, text = logging.WARNING, f"{text}; this is the last good one"
         elif isinstance(outcome, Unchanged):
             text = "healthy again on the running configuration" if outcome.ok else ""
+            # A layer that goes down changes nothing either; its source says so.
+            text = text if runtime.status()["state"] == "healthy" else ""
         elif isinstance(outcome, Held):
             text = f"held, {outcome.reason}: {_steps(outcome.plan)}"
         elif outcome.reason == "source_unavailable" and not outcome.generation:

@@ -1,0 +1,276 @@
+"""Keeps a runtime's state; a disk that fails is said once, and tried again."""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from midflight import Applied, Document, Fault, Loaded, Outcome
+from midflight.errors import Code, InvalidConfigurationError
+from midflight_plugins.state._crashes import LIMIT, Crashes
+from midflight_plugins.state._disk import Disk, StateError
+from midflight_plugins.state._folder import Folder, check_owner
+from midflight_plugins.state._lastgood import LastGood, Mark
+from midflight_plugins.state._opened import Opened, run_name
+from midflight_plugins.state._record import between, record_of
+from midflight_plugins.state._seal import key_of
+from midflight_plugins.state._texts import Encoder
+
+if TYPE_CHECKING:
+    from midflight import Runtime
+
+_log = logging.getLogger("midflight")
+_TROUBLE = (OSError, sqlite3.Error, StateError)
+_WAITING = 1_000  # records that wait for a disk that fails; older ones are dropped
+_PAUSE = 1.0  # s between two tries that no decision asked for
+T = TypeVar("T")
+
+
+class Keeper:
+    """What the hooks do while a runtime with a state directory runs.
+
+    Args:
+        runtime: whose state is kept; it has a `state_dir`.
+        disk: makes the file operations.
+    """
+
+    def __init__(self, runtime: Runtime, disk: Disk) -> None:
+        self._runtime, self._disk, self._run = runtime, disk, run_name()
+        self._opened: Opened | None = None
+        self._lock = threading.RLock()
+        self._encoder = Encoder()
+        self._waiting: collections.deque[dict[str, Any]]
+        self._waiting = collections.deque(maxlen=_WAITING)
+        self._trouble = self._recalled = ""
+        self._tried_at = 0.0
+        self._saved = 0  # the generation that is kept
+        # Of the attempt under way, and of the last one that failed:
+        self._raw: Document | None = None
+        self._seen: Document | None = None
+        self._base: Document | None = None
+        self._begun = self._failed = self._refused = ""
+
+    # -- the directory -----------------------------------------------------------
+
+    def open(self) -> None:
+        """Open the directory; count a crash that left its marker."""
+        with self._lock:
+            self._with(lambda _: None)
+
+    def close(self) -> None:
+        """Let go of the directory; what stops in order leaves no marker."""
+        with self._lock:
+            if self._begun:
+                self._with(lambda opened: opened.crashes.end())
+            self._shut()
+
+    def abandon(self) -> None:
+        """In a forked child, let go of what is the parent's without touching it."""
+        if self._opened is not None:
+            self._opened.folder.close()
+
+    def _shut(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.close()
+
+    def _with(self, action: Callable[[Opened], T]) -> T | None:
+        """Do something with the directory; if that fails, say so once and go on."""
+        try:
+            if self._opened is None:
+                self._tried_at = time.monotonic()
+                assert self._runtime.state_dir is not None
+                folder = Folder(self._runtime.state_dir, self._disk)
+                self._opened = Opened(folder, os.environ, self._run)
+            else:
+                self._opened.folder.check()
+            result = action(self._opened)
+        except _TROUBLE as exc:
+            self._shut()
+            if not self._trouble:
+                text = "E_STATE: nothing is kept in the state directory: %s"
+                _log.error("%s; the service goes on", text % exc)
+            self._trouble = str(exc) or type(exc).__name__
+            self._say()
+            return None
+        return result
+
+    def _works(self) -> None:
+        if self._trouble and self._opened is not None:
+            self._trouble = ""
+            _log.info("the state directory works again")
+            self._say()
+
+    def _say(self) -> None:
+        """Put into the status what is not as it should be."""
+        trouble = f"nothing is kept: {self._trouble}" if self._trouble else ""
+        text = "; ".join(part for part in (self._recalled, trouble) if part)
+        if text:
+            self._runtime.notes["state"] = text
+        else:
+            self._runtime.notes.pop("state", None)
+
+    # -- an attempt --------------------------------------------------------------
+
+    def judge(self, raw: Document, document: Document) -> None:
+        """Refuse a document that has ended the process too often.
+
+        At the start only if there is another to run instead.
+
+        Raises:
+            InvalidConfigurationError: `E_POISONED`.
+        """
+        with self._lock:
+            self._raw, self._seen = raw, document
+            if self._opened is None or not self._opened.crashes.known:
+                return
+            self._with(lambda opened: opened.crashes.refresh())
+            digest = document.digest
+            if self._opened is None or not self._opened.crashes.is_poisoned(digest):
+                return
+            if not self._runtime.snapshot.generation and not self._others(raw):
+                _log.warning(
+                    "E_POISONED: %s is tried again, since there is no other",
+                    digest[:12],
+                )
+                return
+            self._refused = raw.digest
+        msg = f"the process ended {LIMIT} times in the middle of applying this"
+        hint = f"`midflight journal forgive {digest[:12]}` lets it be tried again"
+        found = f"digest {digest[:12]}"
+        raise InvalidConfigurationError(
+            Fault(Code.E_POISONED, msg, found=found, hint=hint)
+        )
+
+    def _others(self, raw: Document) -> bool:
+        """Tell whether something else was good, and may be tried."""
+        assert self._opened is not None
+        crashes = self._opened.crashes
+        return any(
+            kept.mark.raw != raw.digest and not crashes.is_poisoned(kept.mark.digest)
+            for kept in self._opened.last_good.whole()
+        )
+
+    def begun(self, document: Document) -> None:
+        """Mark that a document is about to be applied."""
+        with self._lock:
+            snapshot, digest = self._runtime.snapshot, document.digest
+            self._base, self._seen, self._begun = snapshot.document, document, digest
+            number = snapshot.generation + 1
+            self._with(lambda opened: opened.crashes.begin(digest, number))
+
+    def ended(self, outcome: Outcome) -> None:
+        """Take the mark away, keep what is good, write down what was decided."""
+        with self._lock:
+            self._waiting.append(self._record(outcome))
+            begun, self._begun = self._begun, ""
+            if begun:
+                applied = begun if isinstance(outcome, Applied) else ""
+                self._with(lambda opened: opened.crashes.end(applied))
+            if outcome.ok and outcome.reason != "recalled" and self._recalled:
+                self._recalled = ""
+                self._say()
+            unread = outcome.reason == "source_unavailable" or self._raw is None
+            self._failed = "" if unread or self._raw is None else self._raw.digest
+            self._raw = self._seen = self._base = None
+            self._catch_up()
+
+    def _record(self, outcome: Outcome) -> dict[str, Any]:
+        snapshot, seen = self._runtime.snapshot, self._seen
+        is_it = seen is not None and outcome.digest in {seen.digest, ""}
+        base = snapshot.document if self._base is None else self._base
+        source = snapshot.source or self._runtime.status()["sources"][0]["name"]
+        name = source.removeprefix("source ").strip("`")
+        diff = between(base, seen if is_it else None)
+        return record_of(outcome, diff, name, snapshot.version)
+
+    def token(self) -> str | None:
+        """Return what changes when something is forgiven; a look is a time to retry."""
+        if self._trouble and time.monotonic() - self._tried_at > _PAUSE:
+            with self._lock:
+                self._catch_up()
+        opened = self._opened
+        if opened is None or not opened.crashes.poisoned:
+            return None
+        return f"poisoned:{opened.crashes.token()}"
+
+    # -- keeping -----------------------------------------------------------------
+
+    def _catch_up(self) -> None:
+        """Keep what is not kept yet; after a failure that is all since then."""
+        if self._with(self._save) and self._with(self._write):
+            self._works()
+
+    def _save(self, opened: Opened) -> bool:
+        snapshot = self._runtime.snapshot
+        loaded = snapshot.loaded
+        if loaded is None or snapshot.generation in {0, self._saved}:
+            return True
+        raw = loaded.document
+        assert isinstance(raw, Document)
+        newest, digests = opened.last_good.newest, (snapshot.digest, raw.digest)
+        if newest is None or (newest.digest, newest.raw) != digests:
+            mark = Mark(
+                digest=snapshot.digest,
+                raw=raw.digest,
+                generation=snapshot.generation,
+                source=snapshot.source,
+                version=snapshot.version,
+                at=snapshot.at,
+                author=loaded.author,
+            )
+            opened.last_good.keep(mark, self._encoder.encode(raw))
+        self._saved = snapshot.generation
+        return True
+
+    def _write(self, opened: Opened) -> bool:
+        while self._waiting:
+            opened.journal.append(self._waiting[0])
+            self._waiting.popleft()
+        return True
+
+    # -- the way back ------------------------------------------------------------
+
+    def recall(self) -> Loaded | None:
+        """Return the newest document that was good and may be so again."""
+        with self._lock:
+            if self._opened is not None:
+                return self._found(self._opened.last_good, self._opened.crashes)
+            # A disk that is full or in use can be read all the same.
+            path = self._runtime.state_dir
+            assert path is not None
+            try:
+                check_owner(path)
+                key = key_of(path, os.environ)
+                crashes = Crashes(path, self._disk)
+                return self._found(LastGood(path, self._disk, key), crashes)
+            except _TROUBLE as exc:
+                _log.warning("E_STATE: there is no last good: %s", exc)
+                return None
+
+    def _found(self, good: LastGood, crashes: Crashes) -> Loaded | None:
+        for kept in good.whole():
+            mark = kept.mark
+            if crashes.is_poisoned(mark.digest) or mark.raw == self._refused:
+                continue
+            if mark.raw == self._failed:
+                return None  # just that did not start
+            try:
+                loaded = kept.loaded()
+            except ValueError as exc:
+                _log.warning("E_STATE: %s is ignored: %s", kept.path, exc)
+                continue
+            at = datetime.datetime.fromtimestamp(mark.at, datetime.UTC)
+            when = at.isoformat(timespec="seconds").replace("+00:00", "Z")
+            self._recalled = f"running the last good of {when}"
+            _log.warning("%s, generation %d then", self._recalled, mark.generation)
+            self._say()
+            return loaded
+        return None

@@ -1,0 +1,89 @@
+"""What the journal says of one decision: names, never values."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import attrs
+
+from midflight import Applied, Diff, Document, Failed, Outcome, RolledBack
+from midflight.errors import dotted
+
+_NAMES = 100  # modules, sections and paths that are named in one list
+
+
+def record_of(
+    outcome: Outcome, diff: Diff | None, source: str, version: str | int | None
+) -> dict[str, Any]:
+    """Return the record of one decision.
+
+    Args:
+        outcome: the decision.
+        diff: what it was about, if there was a document.
+        source: the name of the source.
+        version: the source's own mark of what is in force.
+    """
+    return {
+        "at": outcome.at,
+        "cause": outcome.cause,
+        "actor": outcome.actor,
+        "base": outcome.base,
+        "digest": outcome.digest,
+        "generation": outcome.generation,
+        "outcome": outcome.name,
+        "reason": str(outcome.reason),
+        "seconds": round(outcome.seconds, 6),
+        "changes": changes(diff) if diff else None,
+        "steps": _steps(outcome),
+        "faults": [
+            {"code": str(fault.code), "text": str(fault)} for fault in outcome.faults
+        ],
+        "warnings": list(outcome.warnings),
+        "degraded": list(outcome.degraded),
+        "source": source,
+        "version": version,
+    }
+
+
+def changes(diff: Diff) -> dict[str, Any]:
+    """Name what differs: modules, sections, and the paths of changed values."""
+    kept = attrs.evolve(diff, added=(), removed=())
+    paths = [dotted(each.path) for each in itertools.islice(kept.key_changes(), _NAMES)]
+    names = {
+        side: list(getattr(diff, side)[:_NAMES])
+        for side in ("added", "removed", "modified", "sections")
+    }
+    counts = {side: len(getattr(diff, side)) for side in names}
+    return {**names, "paths": paths, "counts": counts}
+
+
+def between(old: Document, new: Document | None) -> Diff | None:
+    """Compare two documents, if there are two."""
+    return None if new is None else Diff.between(old, new)
+
+
+def _steps(outcome: Outcome) -> list[dict[str, Any]]:
+    """Return each step of the plan, how it ended and how long it took."""
+    heads = [fault.path[:2] for fault in outcome.faults]
+    failed = {path[1] for path in heads if len(path) > 1 and path[0] == "modules"}
+    return [
+        {
+            "action": step.action,
+            "module": step.module,
+            "reason": step.reason,
+            "result": _result(outcome, step.module, is_failed=step.module in failed),
+            "seconds": round(outcome.took.get(step.module, 0.0), 6),
+        }
+        for step in (outcome.plan.steps if outcome.plan else ())
+    ]
+
+
+def _result(outcome: Outcome, module: str, *, is_failed: bool) -> str:
+    if isinstance(outcome, Applied):
+        return "done"
+    if is_failed:
+        return "failed"
+    if isinstance(outcome, RolledBack | Failed) and module in outcome.took:
+        return "lost" if module in outcome.degraded else "undone"
+    return "not begun"

@@ -1,0 +1,107 @@
+"""`midflight journal` shows, proves and forgives."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from midflight_plugins.state._commands import journal
+from midflight_plugins.state._crashes import Crashes
+from midflight_plugins.state._disk import Disk
+from midflight_plugins.state._where import named
+
+from .conftest import config
+
+
+@pytest.fixture
+def told(run, source, state_dir):
+    """Return the state directory of a service that took one change and refused one."""
+    with run() as runtime:
+        source.set(config(2))
+        runtime.reload(actor="ada")
+        source.set({"modules": [{"name": "web", "type": "nonsense"}]})
+        runtime.reload(actor="bob\x1b[31m")
+    return state_dir
+
+
+def ask(*arguments, folder=None, code=0, **environ):
+    """Call the command; return what it wrote."""
+    where = ["--state-dir", str(folder)] if folder else []
+    environ = {"MIDFLIGHT_STATE_DIR": None, "STATE_DIRECTORY": None, **environ}
+    done = CliRunner().invoke(journal, [*map(str, arguments), *where], env=environ)
+    assert done.exit_code == code, (done.output, done.exception)
+    return done.output
+
+
+def test_the_list_is_newest_first_and_safe_for_a_terminal(told):
+    """One line each; nothing in it acts on the terminal."""
+    head, *lines = ask(folder=told).splitlines()
+
+    assert head.split()[:4] == ["NUMBER", "WHEN", "CAUSE", "OUTCOME"]
+    assert [line.split()[0] for line in lines] == ["3", "2", "1"]
+    assert "E_MODULETYPE" in lines[0]
+    assert lines[1].rstrip().endswith("ada")
+    assert "\x1b" not in ask(folder=told)
+    assert len(ask("--limit", 1, folder=told).splitlines()) == 2
+
+
+def test_programs_get_json(told):
+    """Of the list, of one record, of a look at all of them."""
+    listed = json.loads(ask("--format", "json", folder=told))
+    shown = json.loads(ask("show", 2, "--format", "json", folder=told))
+    proven = json.loads(ask("verify", "--format", "json", folder=told))
+
+    assert listed[1] == shown
+    assert shown["steps"][0]["module"] == "web"
+    assert proven["sound"] is True
+    assert proven["hash"] == listed[0]["hash"]
+
+
+def test_one_record_is_shown_in_full(told):
+    """With its steps, what differs, and what was wrong."""
+    assert "step: reconfigure web: done" in ask("show", 2, folder=told)
+    assert "paths: modules.web.config.n" in ask("show", 2, folder=told)
+    assert "fault: E_MODULETYPE" in ask("show", 3, folder=told)
+    assert "record 99 is not kept" in ask("show", 99, folder=told, code=1)
+
+
+def test_verify_exits_1_with_the_place_of_the_first_break(told):
+    """And 0 while all is as it was written."""
+    head = told / "journal.head"
+    good = head.read_bytes()
+    assert "sound, records: 3" in ask("verify", folder=told)
+    head.write_bytes(good.replace(b"3 ", b"4 ", 1))
+
+    assert "record 4 is missing" in ask("verify", folder=told, code=1)
+    head.write_bytes(good)
+    anchor = "0" * 63 + "1"
+    assert "not in the chain" in ask("verify", "--anchor", anchor, folder=told, code=1)
+
+
+def test_forgive_takes_the_beginning_of_a_digest(told):
+    """It must mean one; what is known is listed otherwise."""
+    for digest in ("abcd", "abef"):
+        Crashes(told, Disk(), "a run that was killed").begin(digest, 1)
+        Crashes(told, Disk()).count()
+
+    assert "several digests" in ask("forgive", "ab", folder=told, code=1)
+    assert "abcd: 1" in ask("forgive", "zz", folder=told, code=1)
+    assert "abcd may be tried again" in ask("forgive", "abc", folder=told)
+    assert list(Crashes(told, Disk()).known) == ["abef"]
+
+
+def test_the_directory_is_found_where_the_service_has_it(told, tmp_path):
+    """By the environment, or as the only one of this user."""
+    home = tmp_path / "home"
+    (home / "midflight").mkdir(parents=True)
+    (home / "midflight" / "app-1").symlink_to(told)
+
+    assert "NUMBER" in ask(MIDFLIGHT_STATE_DIR=str(told))
+    assert "NUMBER" in ask(STATE_DIRECTORY=f"{told}:/else")
+    assert "NUMBER" in ask(XDG_STATE_HOME=str(home))
+    (home / "midflight" / "app-2").mkdir()
+    assert "app-2" in ask(XDG_STATE_HOME=str(home), code=2)
+    assert "there is no directory" in ask(folder=home / "none", code=2)
+    assert str(named("/a", {"MIDFLIGHT_STATE_DIR": "/b"})) == "/a"
