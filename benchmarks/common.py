@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import importlib.metadata
 import json
@@ -11,6 +12,8 @@ import pathlib
 import platform
 import statistics
 import sys
+import threading
+import time
 
 PACKAGES = (
     "midflight",
@@ -138,3 +141,40 @@ class Text:
     def entry(self, rate: int) -> str:
         """Return the text of the edited module alone."""
         return ENTRY.format(self.row, f"      rate: {rate}\n")
+
+
+class Arrival:
+    """Notes when a change first arrived; it is the callback of a way to learn of it."""
+
+    def __init__(self) -> None:
+        self._rate: int | None = None
+        self._came = threading.Event()
+        self.at = 0  # ns
+
+    def expect(self, rate: int) -> None:
+        """Wait from now on for a change to this value."""
+        self._rate = rate
+        self._came.clear()
+
+    def __call__(self, rate: int | None) -> None:
+        """Take a value that arrived, or `None` from who does not look at it."""
+        at = time.monotonic_ns()
+        if not self._came.is_set() and rate in {None, self._rate}:
+            self.at = at
+            self._came.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Tell whether it arrived in time."""
+        return self._came.wait(seconds)
+
+
+@contextlib.contextmanager
+def beside(work, stop):
+    """Run `work` on another thread; at the end call `stop` and wait for the thread."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop()
+        thread.join()

@@ -51,15 +51,10 @@ def bare_listen(uri, arrived):
                 for _ in connection.notifies(timeout=0):
                     arrived(None)
 
-        thread = threading.Thread(target=look)
-        thread.start()
-        try:
+        with common.beside(look, lambda: os.write(farewell, b"!")):
             yield
-        finally:
-            os.write(farewell, b"!")
-            thread.join()
-            os.close(stop)
-            os.close(farewell)
+        os.close(stop)
+        os.close(farewell)
 
 
 @contextlib.contextmanager
@@ -78,13 +73,8 @@ def tight_loop(uri, arrived):
                 arrived(None)
         connection.close()
 
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
+    with common.beside(look, stopped.set):
         yield
-    finally:
-        stopped.set()
-        thread.join()
 
 
 @contextlib.contextmanager
@@ -113,15 +103,8 @@ class Bench:
     def __init__(self, writer: Committer, text: common.Text) -> None:
         self._writer, self._text = writer, text
         self._rate = time.time_ns() // 1_000_000_000
-        self._came = threading.Event()
-        self._at = 0
+        self._arrived = common.Arrival()
         self.lost = 0
-
-    def _arrived(self, rate: int | None) -> None:
-        at = time.monotonic_ns()
-        if not self._came.is_set() and rate in {None, self._rate}:
-            self._at = at
-            self._came.set()
 
     def run(self, way, uri: str, commits: int) -> list[float]:
         """Return the milliseconds that each commit took to arrive."""
@@ -131,13 +114,13 @@ class Bench:
             time.sleep(PAUSE * 3)
             for _ in range(commits):
                 self._rate += 1
-                self._came.clear()
+                self._arrived.expect(self._rate)
                 began = self._writer.put(self._text.with_rate(self._rate))
-                if not self._came.wait(PATIENCE):
+                if not self._arrived.wait(PATIENCE):
                     self.lost += 1
                     break
                 time.sleep(PAUSE)
-                samples.append((self._at - began) / 1e6)
+                samples.append((self._arrived.at - began) / 1e6)
         return samples
 
 

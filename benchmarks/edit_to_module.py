@@ -11,7 +11,6 @@ import gc
 import pathlib
 import sys
 import tempfile
-import threading
 import time
 
 import common
@@ -49,15 +48,8 @@ class Bench:
     def __init__(self, path: pathlib.Path, text: common.Text, budget: float) -> None:
         self._path, self._text, self._budget = path, text, budget
         self._rate = 1000
-        self._came = threading.Event()
-        self._at = 0
+        self._arrived = common.Arrival()
         self.lost = 0
-
-    def _arrived(self, rate: int | None) -> None:
-        at = time.monotonic_ns()
-        if not self._came.is_set() and rate in {None, self._rate}:
-            self._at = at
-            self._came.set()
 
     def try_run(self, name: str, put, edits: int) -> list[float]:
         """As `run`; a way that cannot be measured does not end the others."""
@@ -86,12 +78,12 @@ class Bench:
     def _edit(self, put) -> float | None:
         self._rate += 1
         text = self._text.with_rate(self._rate)
-        self._came.clear()
+        self._arrived.expect(self._rate)
         began = put(self._path, text)
-        if not self._came.wait(PATIENCE):
+        if not self._arrived.wait(PATIENCE):
             return None
         time.sleep(PAUSE)
-        return (self._at - began) / 1e6
+        return (self._arrived.at - began) / 1e6
 
 
 def measure(count: int, options, elsewhere: Elsewhere) -> list[dict]:

@@ -156,13 +156,8 @@ def reloading(runtime, every: float):
         while not stop.wait(every):
             runtime.reload()
 
-    thread = threading.Thread(target=change)
-    thread.start()
-    try:
+    with common.beside(change, stop.set):
         yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 class Alternating(Fixed):

@@ -12,6 +12,8 @@ import os
 import struct
 import threading
 
+import common
+
 _CLOSE_WRITE, _MOVED_TO = 0x8, 0x80
 _HEAD = struct.Struct("iIII")
 
@@ -41,15 +43,14 @@ def inotify(path, row, arrived):
             if name in _names(os.read(handle, 4096)):
                 arrived(None)
 
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield
-    finally:
+    def stop():
+        nonlocal stopped
         stopped = True
         path.with_suffix(".stop").write_text("", "utf-8")
-        thread.join()
-        os.close(handle)
+
+    with common.beside(look, stop):
+        yield
+    os.close(handle)
 
 
 @contextlib.contextmanager

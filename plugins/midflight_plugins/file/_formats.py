@@ -10,6 +10,10 @@ from midflight import Fault, Loaded, Place, hookimpl
 from midflight.errors import Code, InvalidConfigurationError, shown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from midflight import Runtime
+    from midflight_plugins.file._cache import Cache
     from midflight_plugins.file._unit import Unit
 
 _FORMATS = frozenset({"yaml", "yml", "json", "toml"})
@@ -18,10 +22,11 @@ _MOST_KEPT = 16  # texts that are remembered: each holds its bytes and its docum
 # What each source gave last, oldest first. It serves every runtime of the process, and
 # needs no lock, which a fork could leave closed: a lost entry costs one full parse.
 _kept: dict[str, Unit] = {}
+_caches: dict[Path | None, Cache] = {}
 
 
 @hookimpl
-def parse(data: bytes, format: str, name: str) -> Loaded | None:  # noqa: A002  # the hook's name
+def parse(data: bytes, format: str, name: str, runtime: Runtime) -> Loaded | None:  # noqa: A002  # the hook's name
     """Read YAML, JSON or TOML as it would be read from a file of its own.
 
     Of a text that was read before under the same name, only the modules that changed
@@ -32,7 +37,7 @@ def parse(data: bytes, format: str, name: str) -> Loaded | None:  # noqa: A002  
     """
     if format not in _FORMATS:
         return None
-    unit = _unit(data, f".{format}", name)
+    unit = _unit(data, f".{format}", name, _cache(runtime))
     faults = [*map(_worded, unit.faults), *_leads_away(unit)]
     if faults or unit.document is None:
         raise InvalidConfigurationError(faults, unit.document, unit.place)
@@ -40,7 +45,14 @@ def parse(data: bytes, format: str, name: str) -> Loaded | None:  # noqa: A002  
     return Loaded(unit.document, positions=unit.place, text=unit.text)
 
 
-def _unit(data: bytes, form: str, name: str) -> Unit:
+def _cache(runtime: Runtime) -> Cache:
+    from midflight_plugins.file._cache import Cache
+
+    state_dir = getattr(runtime, "state_dir", None)
+    return _caches.setdefault(state_dir, Cache(state_dir))
+
+
+def _unit(data: bytes, form: str, name: str, cache: Cache) -> Unit:
     """Parse bytes, unless they or most of them were parsed before."""
     from midflight_plugins.file._limits import Limits
     from midflight_plugins.file._unit import Unit, build, rebuild
@@ -56,12 +68,14 @@ def _unit(data: bytes, form: str, name: str) -> Unit:
         )
         return Unit(name, data, name, limits, faults=[fault])
     if before is None or before.form != form:
-        return build(name, data, name, limits, form=form)
-    if before.data == data:
+        before = cache.read(name, len(data), limits, form)
+    if before is not None and before.data == data:
         return before
-    return rebuild(before, data, name) or build(
-        name, data, name, limits, before, form=form
-    )
+    unit = before and rebuild(before, data, name)
+    if unit is None:
+        unit = build(name, data, name, limits, before, form=form)
+        cache.write(unit)
+    return unit
 
 
 def _worded(fault: Fault) -> Fault:

@@ -18,6 +18,7 @@ from midflight.errors import (
     SourceUnavailableError,
     shown,
 )
+from midflight_plugins.file._cache import Cache
 from midflight_plugins.file._limits import Limits
 from midflight_plugins.file._merge import Merged, add_import, add_workflow, own
 from midflight_plugins.file._reading import FileBytes, read
@@ -34,6 +35,7 @@ class Tree:
         limits: bounds on size, depth and number.
         base: the directory that a relative `path` starts from.
         known: files of the load before, by path: equal bytes are not parsed again.
+        cache: large files that an earlier process has parsed.
     """
 
     path: str
@@ -41,6 +43,7 @@ class Tree:
     limits: Limits
     base: str = ""
     known: dict[str, Unit] = attrs.field(factory=dict)
+    cache: Cache = attrs.field(factory=lambda: Cache(None))
     files: dict[str, FileBytes] = attrs.field(factory=dict)
     units: dict[str, Unit] = attrs.field(factory=dict)
     faults: list[Fault] = attrs.field(factory=list)
@@ -116,14 +119,16 @@ class Tree:
         if file.path in self.units:
             return self.units[file.path]
         before = self.known.get(file.path)
-        if before is not None and before.name != name:
-            before = None
+        if before is None or before.name != name:
+            before = self.cache.read(name, len(file.data), self.limits)
+        unit: Unit | None
         if before is not None and before.data == file.data:
             unit = attrs.evolve(before, real=file.real)
         else:
-            unit = (before and rebuild(before, file.data, file.real)) or build(
-                name, file.data, file.real, self.limits, before
-            )
+            unit = before and rebuild(before, file.data, file.real)
+        if unit is None:
+            unit = build(name, file.data, file.real, self.limits, before)
+            self.cache.write(unit)
         self.units[file.path] = unit
         self.faults.extend(unit.faults)
         return unit

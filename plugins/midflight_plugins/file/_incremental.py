@@ -24,7 +24,7 @@ from midflight_plugins.file._text import Parsed, spot_at
 
 _HEAD = re.compile(r"^modules:[ ]*(?:#.*)?\n(?:[ ]*(?:#.*)?\n)*( *)- ", re.MULTILINE)
 _UNSAFE = re.compile("[\t\r\x85\u2028\u2029\ufeff]|^(?:%|---|\\.\\.\\.)", re.MULTILINE)
-_MOST_PARSED = 64
+_MANY = 64  # entries; of a longer list a quarter may be parsed one by one
 
 
 @attrs.frozen
@@ -138,7 +138,8 @@ def _modules(
         old.text[a:b]: module
         for a, b, module in zip(edges, edges[1:], old.modules[first:last], strict=False)
     }
-    if sum(chunk not in known for chunk in chunks) > _MOST_PARSED:
+    most = max(_MANY, len(old.modules) // 4)
+    if sum(chunk not in known for chunk in chunks) > most:
         return None
     modules: list[ModuleConfig] = []
     for chunk in chunks:

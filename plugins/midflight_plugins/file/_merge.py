@@ -126,8 +126,11 @@ def _together(
         return whole, faults
     if isinstance(mine, tuple) and isinstance(theirs, tuple) and not named:
         return _joined(mine, theirs), []
+    if not named and repr(mine) == repr(theirs):
+        return mine, []
+    # Who holds it is looked up in the text, which costs a parse.
     first, second = _holder(path, before), _holder(path, after)
-    if first.real == second.real or (not named and repr(mine) == repr(theirs)):
+    if first.real == second.real:
         return mine, []
     what = str(path[0]).removesuffix("s") if named else "value"
     return mine, [_conflict(what, path, first, second)]

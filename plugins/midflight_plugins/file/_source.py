@@ -6,14 +6,19 @@ import contextlib
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
-from midflight import Loaded, hookimpl
+from midflight import Document, Loaded, hookimpl
 from midflight.errors import InvalidConfigurationError, SourceUnavailableError
+from midflight_plugins.file._cache import Cache
 from midflight_plugins.file._imports import Tree
 from midflight_plugins.file._limits import Limits
 from midflight_plugins.file._reading import FileBytes, read, token
 from midflight_plugins.file._unit import Unit
 from midflight_plugins.file._watch import Watch
+
+if TYPE_CHECKING:
+    from midflight import Runtime
 
 
 class FileSource:
@@ -44,6 +49,7 @@ class FileSource:
         self._limits = Limits(max_size, max_depth, max_aliases, max_files)
         self._root = os.path.abspath(root) if root is not None else None
         self._units: dict[str, Unit] = {}
+        self._cache = Cache(None)
         # The process may change its directory later; the file stays the same.
         self._base = "" if os.path.isabs(self.path) else os.getcwd()
         self._own = os.path.abspath(self.path)
@@ -63,7 +69,26 @@ class FileSource:
             raise ValueError(msg)
         return cls(path)
 
-    @hookimpl
+    @hookimpl(specname="hash")
+    def hash_in(self, runtime: Runtime) -> str:
+        """As `hash`, with what earlier processes of that runtime have parsed."""
+        self._take_cache(runtime)
+        return self.hash()
+
+    @hookimpl(specname="load")
+    def load_in(self, runtime: Runtime) -> Loaded:
+        """As `load`, with what earlier processes of that runtime have parsed."""
+        self._take_cache(runtime)
+        return self.load()
+
+    @hookimpl(specname="watch")
+    def watch_in(
+        self, notify: Callable[[], None], runtime: Runtime
+    ) -> AbstractContextManager[object]:
+        """As `watch`, with what earlier processes of that runtime have parsed."""
+        self._take_cache(runtime)
+        return self.watch(notify)
+
     def hash(self) -> str:
         """Return a digest of the bytes of the file and of everything it imports.
 
@@ -80,7 +105,6 @@ class FileSource:
             return token(files)
         return token(self._discover().values())
 
-    @hookimpl
     def load(self) -> Loaded:
         """Read the file and its imports, each once.
 
@@ -97,15 +121,39 @@ class FileSource:
         read_now = token(tree.files.values())
         return Loaded(document, positions=tree.place, token=read_now, text=tree.text)
 
-    @hookimpl
     def watch(self, notify: Callable[[], None]) -> AbstractContextManager[object]:
         """Watch the directories of every file that was read."""
         if not self._seen:
             self._discover()
         return Watch(lambda: tuple(self._seen), notify, self._watches)
 
+    @hookimpl
+    def put(
+        self, document: Document, expected_version: str | int | None, text: str | None
+    ) -> str:
+        """Replace the file. It has no version: the token of `load` stands for it.
+
+        Author and message are kept nowhere.
+
+        Raises:
+            ConflictError: the file is not as that token says.
+            PluginError: it names other files, or has a format that is only read.
+            SourceUnavailableError: it was not written.
+            UnknownOutcomeError: it was written, and may not survive a power cut.
+        """
+        from midflight_plugins.file._put import Writing
+
+        writing = Writing(self.path, self._own, self._limits)
+        return writing.put(document, text, expected_version)
+
+    def _take_cache(self, runtime: Runtime) -> None:
+        state_dir = getattr(runtime, "state_dir", None)
+        if state_dir != self._cache.state_dir:
+            self._cache = Cache(state_dir)
+
     def _tree(self) -> Tree:
-        return Tree(self.path, self._real_root(), self._limits, self._base, self._units)
+        where = self.path, self._real_root(), self._limits, self._base
+        return Tree(*where, self._units, self._cache)
 
     def _discover(self) -> dict[str, FileBytes]:
         """Read everything to learn which files there are, whatever is wrong."""

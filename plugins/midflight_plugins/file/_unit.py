@@ -71,7 +71,7 @@ class Unit:
 
         A byte order mark stays, so that it can be stored as it is.
         """
-        form = self.form or _suffix(self.name)
+        form = self.form or suffix(self.name)
         alone = not (self.imports or self.workflows)
         return self.data.decode() if alone and form in _TEXTS else None
 
@@ -113,7 +113,8 @@ class Unit:
         return self._spots
 
 
-def _suffix(name: str) -> str:
+def suffix(name: str) -> str:
+    """Return the suffix that says what format a file has."""
     return os.path.splitext(name)[1].lower()
 
 
@@ -121,7 +122,7 @@ def parse(
     data: bytes, name: str, limits: Limits, *, form: str = "", record: bool = False
 ) -> Parsed:
     """Parse bytes by `form`, which by default is the suffix of their file's name."""
-    parser = _PARSERS.get(form or _suffix(name))
+    parser = _PARSERS.get(form or suffix(name))
     if parser is None:
         fault = Fault(
             Code.E_FORMAT,
@@ -161,7 +162,7 @@ def build(
         form: the suffix that says how it is read, if its name has none.
     """
     unit = Unit(name, data, real, limits, form=form)
-    with _uncollected(len(data)):
+    with uncollected(len(data)):
         parsed = parse(data, name, limits, form=form)
     unit.faults.extend(parsed.faults)
     raw = parsed.value
@@ -190,7 +191,7 @@ def _shared(document: Document, before: Document) -> Document:
 
 
 @contextlib.contextmanager
-def _uncollected(size: int) -> Iterator[None]:
+def uncollected(size: int) -> Iterator[None]:
     """Switch the garbage collector off while much is built: it halves the time."""
     switch = size > _LARGE and gc.isenabled()
     if switch:
