@@ -4,22 +4,11 @@ import pytest
 
 from midflight import Runtime, hookimpl
 from midflight.errors import Code
-from midflight.testing import FakeSource
+from midflight.testing import FakeModule, FakeSource
 
 
-class Live:
+class Live(FakeModule):
     sections = ("platform",)
-
-    def __init__(self, name):
-        self.name = name
-
-    @hookimpl
-    def start(self, config):
-        self.config = config
-
-    @hookimpl
-    def reconfigure(self, config):
-        self.config = config
 
 
 class Rigid:
