@@ -90,6 +90,27 @@ def test_shows_a_long_line_in_part(folder):
     assert max(map(len, text.splitlines())) < 150
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "password: hunter2 # mine",
+        '"dbPassword" : "hunter2", "port": NO',
+        "api_key = 'hunter2'",
+        "url: postgres://ada:hunter2@host/db",
+        "hosts: [{token: hunter2}]",
+    ],
+)
+def test_shows_no_secret_of_a_line(folder, line):
+    """Of the line at a fault nothing is shown after the name of a secret."""
+    (folder / "app.yaml").write_text(f"{line}\n")
+    fault = Fault(Code.E_TYPE, "odd", place=Place("app.yaml", 1, len(line)))
+
+    text = _faults.as_text([fault])
+
+    assert "hunter2" not in text
+    assert line[:3] in text
+
+
 def test_shows_no_control_characters(midflight, folder):
     """What stands in a file cannot steer the terminal that shows its faults."""
     (folder / "app.yaml").write_text('a: "\u202e \u2066 \x9b" \nmodules: 1\n')
@@ -132,6 +153,7 @@ def test_writes_json(midflight, bad, with_types):
         "file": "app.yaml",
         "line": 5,
         "column": 13,
+        "layer": None,
         "found": "'1'",
         "expected": "an integer",
         "hint": "remove the quotes",
@@ -193,3 +215,14 @@ def test_says_how_it_was_called_wrongly(midflight, folder, words, says):
     result = midflight("check", *words, code=2)
 
     assert says in result.stderr
+
+
+def test_shows_no_line_of_a_secret(folder):
+    """A secret of several lines has its place in a fault, and none of its lines."""
+    (folder / "app.yaml").write_text("password: |\n  hunter2\n")
+    fault = Fault(Code.E_TYPE, "odd", ("password",), Place("app.yaml", 2, 3))
+
+    text = _faults.as_text([fault])
+
+    assert "app.yaml:2:3" in text
+    assert "hunter2" not in text

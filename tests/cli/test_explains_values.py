@@ -62,6 +62,9 @@ def test_writes_json(midflight):
         "file": "app.yaml",
         "line": 4,
         "column": 13,
+        "layer": None,
+        "version": None,
+        "shadows": [],
     }
 
 

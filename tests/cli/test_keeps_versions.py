@@ -7,7 +7,7 @@ import pytest
 
 from midflight import PluginRegistry, Runtime
 from midflight.errors import UnknownOutcomeError
-from midflight_plugins.cli import _history, _put, _versions
+from midflight_plugins.cli import _put, _text, _versions
 from midflight_plugins.memory import MemorySource
 
 FIRST = b"# why\r\nmodules:\n  - {name: a, type: worker}   # \xc3\xa4\n\n"
@@ -195,7 +195,10 @@ def test_put_can_leave_modules_unasked(put, shelf):
 
 @pytest.mark.parametrize(
     "text",
-    ["modules: [{name: a}]\n", "modules: [{name: a, type: worker, dependsOn: [b]}]\n"],
+    [
+        "modules: [{type: worker}]\n",
+        "modules: [{name: a, type: worker, dependsOn: [b]}]\n",
+    ],
 )
 def test_put_always_asks_for_a_document(put, shelf, text):
     """What is no document, or has no order to start in, is refused in any case."""
@@ -294,7 +297,7 @@ def test_an_unknown_outcome_names_the_way_to_resolve_it():
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("put", "app.yaml", "app.yaml", "-m", "x"), "has no hook `put`"),
+        (("put", "env:X", "app.yaml", "-m", "x"), "has no hook `put`"),
         (("history", "app.yaml"), "has no hook `history`"),
         (("rollback", "app.yaml", "1"), "has no hook `read_version`"),
         (("put", f"{URI}@1", "app.yaml", "-m", "x"), "leave out `@1`"),
@@ -358,7 +361,7 @@ def test_what_others_wrote_does_not_act_on_the_terminal(midflight, put):
 )
 def test_a_version_has_one_line_of_the_terminal(line, shown):
     """What is too long is cut, wide characters counted as such."""
-    assert _history._cut(line, 10) == shown
+    assert _text.cut(line, 10) == shown
 
 
 def test_history_of_nothing_says_so_as_get_does(midflight, shelf):

@@ -120,6 +120,11 @@ class TestFileSource(SourceContract):
     def remove(self, path):
         return path.unlink
 
+    @pytest.fixture
+    def supports_put(self):
+        """Its `put` takes a token for a version; see tests/overrides."""
+        return False
+
 
 class TestSurgical(StrategyContract):
     @pytest.fixture

@@ -14,16 +14,18 @@ import click
 from midflight_plugins.cli._commands import Commands
 from midflight_plugins.cli._options import (
     Sources,
-    author_option,
-    check_option,
-    expect_option,
     format_option,
     module_option,
+    operand,
     plugin_option,
+    setting_option,
+    settings_options,
+    settled,
     source_options,
-    uri_of,
+    state_dir_options,
 )
 from midflight_plugins.cli._passwords import refuse
+from midflight_plugins.cli._stored import get, history, put, rollback
 
 
 class App(Commands):
@@ -77,6 +79,7 @@ def _version(ctx: click.Context, _option: click.Parameter, asked: bool) -> None:
     callback=_version,
     help="Show the version and exit.",
 )
+@settings_options
 @click.pass_context
 def app(ctx: click.Context) -> None:
     """Change a running service's configuration mid-flight: all or nothing."""
@@ -86,65 +89,25 @@ def app(ctx: click.Context) -> None:
 
 @app.command()
 @source_options
-@click.option(
-    "--watch/--no-watch", help="Follow changes by itself, not only at SIGHUP."
-)
-@click.option(
-    "--strategy",
-    default="surgical",
-    show_default=True,
-    metavar="NAME",
-    help="Who decides what a change needs; see `midflight plugins`.",
-)
-@click.option(
-    "--deadline",
-    type=click.FloatRange(min=0, min_open=True),
-    default=30.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="What one hook of a module may take.",
-)
-@click.option(
-    "--shutdown",
-    type=click.FloatRange(min=0, min_open=True),
-    default=10.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="What stopping may take; what hangs longer is left behind.",
-)
-@click.option(
-    "--wait",
-    type=click.FloatRange(min=0),
-    default=0.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long to wait at the start for a source that cannot be read yet, such as "
-    "a table that is still empty.",
-)
-@click.option(
-    "--log-format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Lines for people, or one JSON object per line.",
-)
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
-    default="info",
-    show_default=True,
-    help="The least that is logged, until a `logging` module takes over.",
-)
+@setting_option("watch")
+@setting_option("strategy")
+@state_dir_options
+@setting_option("deadline")
+@setting_option("shutdown")
+@setting_option("wait")
+@setting_option("log_format")
+@setting_option("log_level")
 @click.pass_context
-def run(ctx: click.Context, /, sources: Sources, **options: Any) -> None:
+def run(ctx: click.Context, sources: Sources) -> None:
     """Run the modules of a configuration, and reconfigure them as it changes.
 
     SIGHUP reloads, SIGUSR1 approves what the strategy `hold` holds, SIGTERM and SIGINT
-    stop. What happens is logged to standard error.
+    stop. What happens is logged to standard error. Where no option says otherwise, the
+    settings do: see `midflight settings`.
     """
     from midflight_plugins.cli._run import serve
 
-    ctx.exit(serve(sources, **options))
+    ctx.exit(serve(sources))
 
 
 @app.command()
@@ -160,150 +123,123 @@ def check(ctx: click.Context, sources: Sources, form: str) -> None:
 
 @app.command()
 @click.argument("old")
-@click.argument("new")
+@click.argument("new", required=False)
+@settings_options
 @format_option("text", "json")
-def diff(old: str, new: str, form: str) -> None:
+def diff(old: str, new: str | None, form: str) -> None:
     """Show what differs between two configurations.
 
-    OLD and NEW are files or source URIs; URI@VERSION is a stored version. Exits 0
-    whether they differ or not.
+    OLD and NEW are files or source URIs; URI@VERSION is a stored version. Without NEW
+    it is that of the settings. Exits 0 whether they differ or not.
     """
     from midflight_plugins.cli._diff import diff as body
 
-    body(old, new, form)
+    settings = settled({})
+    body(operand(old, settings), operand(new, settings), form)
 
 
 @app.command()
 @click.argument("old")
-@click.argument("new")
-@click.option(
-    "--strategy",
-    default="surgical",
-    show_default=True,
-    metavar="NAME",
-    help="Who decides; see `midflight plugins`.",
-)
+@click.argument("new", required=False)
+@setting_option("strategy")
 @module_option
 @plugin_option
+@settings_options
 @format_option("text", "json")
 @click.pass_context
-def plan(ctx: click.Context, /, form: str, **options: Any) -> None:
+def plan(
+    ctx: click.Context,
+    /,
+    old: str,
+    new: str | None,
+    modules: tuple[tuple[str, Any], ...],
+    plugins: tuple[str, ...],
+    form: str,
+    **options: Any,
+) -> None:
     """Show what a change would do to which module, and why.
 
     OLD and NEW are files or source URIs, or URI@VERSION; OLD is taken as the running
-    one.
+    one. Without NEW it is that of the settings.
     """
     from midflight_plugins.cli._plan import plan as body
 
-    ctx.exit(body(form=form, **options))
+    settings = settled(options)
+    more = {"modules": dict(modules), "plugins": plugins}
+    base, target = operand(old, settings, **more), operand(new, settings, **more)
+    ctx.exit(body(base, target, settings["strategy"], form))
 
 
-@app.command()
-@click.argument("path")
+@app.command(
+    epilog="Examples: midflight explain modules.web app.yaml; midflight explain --all; "
+    "midflight explain modules.web --running"
+)
+@click.argument("path", required=False)
 @source_options
+@click.option("--all", "whole", is_flag=True, help="Show every value; without PATH.")
+@click.option("--running", is_flag=True, help="Ask the running service instead.")
+@state_dir_options
 @format_option("text", "json")
-def explain(path: str, sources: Sources, form: str) -> None:
+def explain(
+    path: str | None, sources: Sources, whole: bool, running: bool, form: str
+) -> None:
     """Show a value, such as `modules.web.config.port`, and where it was set.
 
-    A PATH that holds other values shows all of them.
+    A PATH that holds other values shows all of them, with the layer that set each and
+    what lower layers say. `--running` asks a service on this host what is in force.
     """
     from midflight_plugins.cli._explain import explain as body
 
-    body(path, sources, form)
+    body(path, sources, form, whole=whole, running=running)
+
+
+app.add_command(get)
+app.add_command(put)
+app.add_command(history)
+app.add_command(rollback)
 
 
 @app.command()
-@click.argument("uri")
+@settings_options
 @format_option("text", "json")
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    help="Write it there; the file is replaced only when all is written.",
-)
-def get(uri: str, form: str, output: str | None) -> None:
-    """Show a configuration as it is stored, to the byte.
+def settings(form: str) -> None:
+    """Show every setting, its value and where that comes from.
 
-    URI@VERSION is a stored version. What was stored without its text is shown as JSON.
-    With `--format json` its version and digest come with it.
+    In order: an option of the command, `--set`, the environment, the settings file,
+    the default. The file is `midflight.toml`, or `[tool.midflight]` of
+    `pyproject.toml`, in the current directory.
     """
-    from midflight_plugins.cli._get import get as body
+    from midflight_plugins.cli._show import show
 
-    body(uri, form, output)
+    show(settled({}), form)
 
 
 @app.command()
-@click.argument("uri")
-@click.argument("file")
-@click.option("-m", "--message", required=True, help="Why; it goes into the history.")
-@expect_option
-@author_option
-@check_option
-@module_option
-@plugin_option
+@source_options
+@state_dir_options
 @format_option("text", "json")
-def put(
-    uri: str,
-    file: str,
-    modules: tuple[tuple[str, Any], ...],
-    plugins: tuple[str, ...],
-    **options: Any,
-) -> None:
-    """Store a configuration as a new version.
+@click.pass_context
+def status(ctx: click.Context, sources: Sources, form: str) -> None:
+    """Show what a running service has in force, wanted and refused.
 
-    FILE is a file or the URI of a source; `-` is YAML from standard input. The text of
-    one YAML or JSON file is stored as it is; of anything else, the document. The same
-    content makes no new version. Module types not installed here are only named in a
-    warning.
+    The service is found by its state directory: give what its `run` was given. Exits
+    0 if it is healthy, 4 if it is not, 3 if there is none.
     """
-    from midflight_plugins.cli._put import put as body
+    from midflight_plugins.cli._running import status as body
 
-    word = file if file == "-" else uri_of(file)
-    body(uri, Sources((word,), dict(modules), plugins), **options)
-
-
-@app.command()
-@click.argument("uri")
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    metavar="N",
-    help="How many to show.",
-)
-@format_option("text", "json")
-def history(uri: str, limit: int, form: str) -> None:
-    """List the stored versions, newest first; times are UTC."""
-    from midflight_plugins.cli._history import history as body
-
-    body(uri, limit, form)
+    ctx.exit(body(sources, form))
 
 
 @app.command()
-@click.argument("uri")
-@click.argument("version")
-@click.option("-m", "--message", help="Why.  [default: roll back to version VERSION]")
-@expect_option
-@author_option
-@check_option
-@module_option
-@plugin_option
+@source_options
+@state_dir_options
 @format_option("text", "json")
-def rollback(
-    uri: str,
-    version: str,
-    modules: tuple[tuple[str, Any], ...],
-    plugins: tuple[str, ...],
-    **options: Any,
-) -> None:
-    """Store an old version once more, as the newest.
+@click.pass_context
+def reload(ctx: click.Context, sources: Sources, form: str) -> None:
+    """Let a running service look at its source now, and show what came of it."""
+    from midflight_plugins.cli._running import reload as body
 
-    It is checked like what is put: the modules installed here may refuse it by now.
-    """
-    from midflight_plugins.cli._put import rollback as body
-
-    body(version, Sources((uri,), dict(modules), plugins), **options)
+    ctx.exit(body(sources, form))
 
 
 @app.command()
@@ -317,12 +253,13 @@ def plugins(form: str) -> None:
 
 @app.command()
 @module_option
+@settings_options
 @format_option("text", "json")
 def modules(modules: tuple[tuple[str, Any], ...], form: str) -> None:
     """List the module types and what may stand in their `config`."""
     from midflight_plugins.cli._modules import modules as body
 
-    body(dict(modules), form)
+    body({**settled({}).types(), **dict(modules)}, form)
 
 
 def main() -> NoReturn:

@@ -8,32 +8,27 @@ import click
 
 from midflight import Diff, Document
 from midflight.errors import dotted
-from midflight_plugins.cli._options import Sources, uri_of
+from midflight_plugins.cli._options import Sources
 from midflight_plugins.cli._text import json_text, plain, plural, table, value_text
 
 _COLOURS = {"+": "green", "-": "red", "~": "yellow"}
 _LONGEST = 60  # characters of a value that are shown
 
 
-def diff(old: str, new: str, form: str) -> None:
+def diff(old: Sources, new: Sources, form: str) -> None:
     """Write what differs between two sources.
 
     Raises:
         InvalidConfigurationError: if one is wrong.
         SourceUnavailableError: if one cannot be read.
     """
-    found = Diff.between(read(old), read(new))
+    found = Diff.between(old.runtime().read()[0], new.runtime().read()[0])
     if form == "json":
         click.echo(json_text(_data(found)))
     elif found:
         click.echo(_text(found))
     else:
         click.echo(f"no difference: digest {found.new.digest[:12]}")
-
-
-def read(source: str) -> Document:
-    """Read a file or a source URI."""
-    return Sources((uri_of(source),)).runtime().read()[0]
 
 
 def _changes(found: Diff) -> dict[str, list[dict[str, Any]]]:

@@ -13,6 +13,8 @@ from midflight.errors import (
     SourceUnavailableError,
 )
 from midflight_plugins.cli._faults import as_text
+from midflight_plugins.cli._not_running import NotRunningError
+from midflight_plugins.cli._settings_file import SettingsError
 from midflight_plugins.cli._text import printable
 from midflight_plugins.cli._versions import MissingVersionError
 
@@ -28,10 +30,12 @@ class Exit(enum.IntEnum):
 
 
 _CODES = {
+    SettingsError: Exit.USAGE,
     InvalidConfigurationError: Exit.INVALID,
     MissingVersionError: Exit.INVALID,
     SourceUnavailableError: Exit.UNAVAILABLE,
     PluginError: Exit.USAGE,
+    NotRunningError: Exit.UNAVAILABLE,
     MidflightError: Exit.FAILED,
 }
 

@@ -8,57 +8,125 @@ from typing import Any
 
 import click
 
-from midflight import Document, Place
-from midflight.errors import Path, Positions, did_you_mean, dotted
+from midflight import Place
+from midflight.errors import Path, did_you_mean, dotted
 from midflight_plugins.cli._faults import place_data
 from midflight_plugins.cli._options import Sources
-from midflight_plugins.cli._text import json_text, plain, plural, table, value_text
+from midflight_plugins.cli._provenance import Origin, Provenance, place_of, tree
+from midflight_plugins.cli._text import (
+    json_text,
+    plain,
+    plural,
+    short,
+    table,
+    value_text,
+)
 
 _INDEX = re.compile(r"\[(\d+)\]")
 
 
-def explain(path: str, sources: Sources, form: str) -> None:
-    """Write the values at a dotted path, each with its place.
+def explain(
+    path: str | None, sources: Sources, form: str, *, whole: bool, running: bool
+) -> None:
+    """Write the values at a dotted path, each with its place and layer.
+
+    Args:
+        path: where; `None` with `whole`.
+        sources: what to read, or what the service that is asked was given.
+        form: `text` or `json`.
+        whole: everything.
+        running: ask the service that runs.
 
     Raises:
         InvalidConfigurationError: if the configuration is wrong.
         SourceUnavailableError: if it cannot be read.
+        NotRunningError: if no service answers.
         click.UsageError: if nothing stands at that path.
     """
-    document, loaded = sources.runtime().read()
-    tree = _tree(document)
-    found = _find(tree, path, ())
-    if found is None:
-        raise click.UsageError(_unknown(tree, path))
-    at, value = found
-    leaves = [
-        (dotted(each), leaf, _place(loaded.positions, each))
-        for each, leaf in _leaves(value, at)
-    ]
+    if (path is None) != whole:
+        msg = "give either a PATH or --all"
+        raise click.UsageError(msg)
+    told = _asked(path, sources) if running else _read(path, sources)
     if form == "json":
-        rows = [
-            {"path": each, "value": plain(leaf), **place_data(place)}
-            for each, leaf, place in leaves
-        ]
-        top = {"path": dotted(at), "value": plain(value)}
-        place = place_data(_place(loaded.positions, at))
-        click.echo(json_text({**top, **place, "values": rows}))
+        click.echo(json_text(told))
         return
-    click.echo(
-        table(
-            (f"{each} = {value_text(leaf)}", str(place or "(place unknown)"))
-            for each, leaf, place in leaves
-        )
+    rows = [row for each in told["values"] for row in _rows(each)]
+    click.echo(table(rows) if rows else "there is nothing")
+
+
+def _rows(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a value: its own, and one for each layer below."""
+    yield f"{told['path']} = {value_text(told['value'])}", _where(told)
+    for shadow in told.get("shadows", ()):
+        yield f"    instead of {value_text(shadow['value'])}", _where(shadow)
+
+
+def _where(told: dict[str, Any]) -> str:
+    place = Place(
+        told["file"] or "", told["line"], told["column"], told.get("layer") or ""
     )
+    version = told.get("version")
+    shown = version is None or str(told["file"]).endswith(f"@{version}")
+    mark = "" if shown else f", version {short(version)}"
+    return f"{place}{mark}" if told["file"] else f"(place unknown){mark}"
 
 
-def _tree(document: Document) -> dict[str, Any]:
-    entries = {name: entry.as_mapping() for name, entry in document.modules.items()}
-    return {"modules": entries, **document.sections}
+def _asked(path: str | None, sources: Sources) -> dict[str, Any]:
+    """Ask a service; it tells places under other names."""
+    from urllib.parse import quote
+
+    from midflight_plugins.cli._asking import RefusedError, ask
+
+    query = "all=1" if path is None else f"path={quote(path, safe='')}"
+    try:
+        found: dict[str, Any] = ask(sources, "GET", f"/api/v1/explain?{query}")
+    except RefusedError as exc:
+        if exc.status in {400, 404, 422}:
+            raise click.UsageError(str(exc)) from exc
+        raise
+    return {**found, "values": list(map(_renamed, found["values"]))}
 
 
-def _place(positions: Positions | None, path: Path) -> Place | None:
-    return positions(path) if positions else None
+def _renamed(told: dict[str, Any]) -> dict[str, Any]:
+    """Call the file of a place what `explain` of a source calls it."""
+    named = {("file" if key == "source" else key): told[key] for key in told}
+    return {**named, "shadows": list(map(_renamed, told.get("shadows", ())))}
+
+
+def _read(path: str | None, sources: Sources) -> dict[str, Any]:
+    """Read the configuration; return the values at a path with their provenance."""
+    document, loaded = sources.runtime().read()
+    content, known = tree(document), Provenance(loaded)
+    found = _find(content, path, ()) if path is not None else ((), content)
+    if found is None:
+        raise click.UsageError(_unknown(content, str(path)))
+    at, value = found
+    values = [
+        {"path": dotted(each), "value": plain(leaf), **_told(known.of(each, leaf))}
+        for each, leaf in _leaves(value, at)
+        if each == at or not _is_name(each)
+    ]
+    place = place_data(place_of(loaded.positions, at))
+    return {"path": dotted(at), "value": plain(value), **place, "values": values}
+
+
+def _is_name(path: Path) -> bool:
+    """Tell whether a path is that of a module's name, which its key says already."""
+    return path[:1] == ("modules",) and path[2:] == ("name",)
+
+
+def _told(origin: Origin) -> dict[str, Any]:
+    head = {**place_data(origin.place), "layer": origin.layer or None}
+    shadows = [
+        {
+            "value": each.value,
+            **place_data(each.place),
+            "layer": each.layer,
+            "version": each.version,
+        }
+        for each in origin.shadows
+    ]
+    return {**head, "version": origin.version, "shadows": shadows}
 
 
 def _find(value: Any, rest: str, path: Path) -> tuple[Path, Any] | None:

@@ -12,11 +12,18 @@ import click
 
 from midflight import Fault, Place
 from midflight.errors import dotted
+from midflight_plugins.cli._passwords import is_secret
 from midflight_plugins.cli._text import plural, printable, width
 
 _LONGEST = 16 * 2**20  # bytes of a file that a line is shown of
 _LINE = 100  # characters of a line that are shown
 _LEAD = 60  # of them, at most so many before the place
+# From here on a line of a file may hold a secret: it is not for a log of a CI run.
+_SECRET = re.compile(
+    r"""(?:pass|pwd|secret|token|credential|key|dsn|auth)[\w-]*["']?\s*[:=]\s*(?=\S)"""
+    r"|://(?=[^\s/@]*:[^\s/@]*@)",
+    re.IGNORECASE,
+)
 
 
 def in_order(faults: Iterable[Fault]) -> list[Fault]:
@@ -48,6 +55,7 @@ def place_data(place: Place | None) -> dict[str, Any]:
         "file": place and place.source,
         "line": place and place.line,
         "column": place and place.column,
+        "layer": (place and place.layer) or None,
     }
 
 
@@ -89,7 +97,8 @@ def _paragraph(head: str, fault: Fault, lines: Any) -> str:
     margin = " " * (len(number) + 1)
     if fault.place:
         text.append(f"{margin[:-1]}{_blue('-->')} {printable(str(fault.place))}")
-        text += _snippet(fault.place, lines(fault.place.source))
+        if not is_secret(dotted(fault.path)):  # it may go over several lines
+            text += _snippet(fault.place, lines(fault.place.source))
     notes = {
         "at": dotted(fault.path),
         "found": fault.found,
@@ -123,6 +132,8 @@ def _snippet(place: Place, lines: Sequence[str]) -> list[str]:
     if not place.line or not place.line <= len(lines):
         return []
     line, column = lines[place.line - 1].expandtabs(1), max(place.column or 1, 1)
+    if secret := _SECRET.search(line):
+        line = f"{line[: secret.end()]}********"
     if not line.strip():
         return []
     start = max(0, column - 1 - _LEAD) if len(line) > _LINE else 0

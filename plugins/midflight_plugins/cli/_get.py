@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from midflight_plugins.cli._options import Sources, uri_of
+from midflight_plugins.cli._options import Sources
 from midflight_plugins.cli._text import json_text, plain
 from midflight_plugins.cli._versions import document_of
 
 
-def get(uri: str, form: str, output: str | None) -> None:
+def get(given: Sources, form: str, output: str | None) -> None:
     """Write a configuration as it is stored.
 
     Raises:
@@ -17,7 +17,7 @@ def get(uri: str, form: str, output: str | None) -> None:
         SourceUnavailableError: if it cannot be read.
         click.UsageError: if `output` cannot be written.
     """
-    loaded = Sources((uri_of(uri),)).runtime().read()[1]
+    loaded = given.runtime().read()[1]
     document = document_of(loaded)
     content = plain(document.as_mapping())
     if form == "json":

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import shutil
-import sys
 
 import click
 
 from midflight.errors import InvalidConfigurationError
 from midflight.hookspecs import Version
-from midflight_plugins.cli._text import json_text, printable, table, width
+from midflight_plugins.cli._text import cut, json_text, printable, table, terminal
 from midflight_plugins.cli._versions import asking, writable
 
 _HEADS = ("VERSION", "WHEN", "AUTHOR", "DIGEST", "MESSAGE")
@@ -66,18 +64,7 @@ def _table(found: list[Version]) -> str:
     ]
     heads = [click.style(head, bold=True) for head in _HEADS]
     head, *lines = table([heads, *rows]).splitlines()
-    if sys.stdout.isatty():
-        columns = shutil.get_terminal_size().columns
-        lines = [_cut(line, columns) for line in lines]
-    return "\n".join([head, *lines])
-
-
-def _cut(line: str, columns: int) -> str:
-    if width(line) <= columns:
-        return line
-    while width(line) >= columns:
-        line = line[:-1]
-    return f"{line}…"
+    return "\n".join([head, cut("\n".join(lines), terminal())])
 
 
 def _first_line(message: str) -> str:

@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import re
-import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from midflight_plugins.cli._given import Given
+from midflight_plugins.cli._kinds import MOST, Kind, Seconds, uri_of
+from midflight_plugins.cli._settings import BY_NAME, SETTINGS
+from midflight_plugins.cli._types import import_type
+
 if TYPE_CHECKING:
     from midflight import Runtime
+    from midflight_plugins.cli._resolved import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
-_SPEC = re.compile(r"(?P<name>[^=]+)=(?P<module>[\w.]+):(?P<attribute>[\w.]+)")
+_SPEC = re.compile(r"(?P<name>[^=]+)=(?P<spec>[\w.]+:[\w.]+)")
+_FIELDS = {setting.field: setting.name for setting in SETTINGS}
 
 
 class Sources(NamedTuple):
     """Where the configuration comes from, and what beyond the installed it may use.
 
     Args:
-        uris: source URIs, lowest layer first; `URI@VERSION` is one version.
+        uris: source URIs, or layers as mappings, the lowest first; `URI@VERSION` is
+            one version.
         modules: module types given on the command line, by name.
         plugins: names of cross-cutting plugins to allow.
+        settings: adds what the settings say of the same.
+        layered: whether settings also say how layers are merged, and what lies on top.
     """
 
-    uris: tuple[str, ...]
+    uris: tuple[str | Mapping[str, Any], ...]
     modules: Mapping[str, Any] = {}
     plugins: tuple[str, ...] = ()
+    settings: Settings | None = None
+    layered: bool = False
 
     def runtime(self, *observers: object, **options: Any) -> Runtime:
         """Make a runtime of it, not started.
@@ -42,24 +51,39 @@ class Sources(NamedTuple):
         Raises:
             PluginError: if something named is not installed.
             MissingVersionError: if a version that is named is not kept.
+            click.UsageError: if nothing says where the configuration is.
+            SettingsError: if a module type of the settings cannot be imported.
         """
         from midflight import PluginRegistry, Runtime
-        from midflight_plugins.cli._versions import layer
+        from midflight_plugins.cli._layers import source
 
+        if not self.uris:
+            msg = "give a FILE, or a --source URI, or write a midflight.toml"
+            raise click.UsageError(msg)
         registry = PluginRegistry()
+        how: Mapping[str, Any] = self.settings or {}
+        if self.settings:
+            options = {"deadline": self.settings["deadline"], **options}
         return Runtime(
-            [layer(uri, registry, self.plugins) for uri in self.uris],
-            plugins=(*self.plugins, *observers),
-            modules=self.modules,
+            source(self.uris, how if self.layered else {}, registry, self.allowed),
+            plugins=(*self.allowed, *observers),
+            modules=self.types(),
             registry=registry,
             **options,
         )
 
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """The plugins that settings and command line allow."""
+        return (*(self.settings["plugins"] if self.settings else ()), *self.plugins)
 
-def uri_of(word: str) -> str:
-    """Return the URI of a source that may be given as a plain file."""
-    is_uri = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", word) and not Path(word).exists()
-    return word if is_uri else f"file:{word}"
+    def types(self) -> dict[str, Any]:
+        """Import the module types of the settings; those of the command line win.
+
+        Raises:
+            SettingsError: with each that cannot be imported.
+        """
+        return {**(self.settings.types() if self.settings else {}), **self.modules}
 
 
 def _import_types(
@@ -74,17 +98,10 @@ def _import_type(spec: str) -> tuple[str, Any]:
     if found is None:
         msg = f"{spec!r} is not NAME=package.module:Class"
         raise click.BadParameter(msg)
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
     try:
-        target: Any = importlib.import_module(found["module"])
-        for name in found["attribute"].split("."):
-            target = getattr(target, name)
-    except (Exception, SystemExit) as exc:
-        msg = f"cannot import {spec!r}: {type(exc).__name__}: {exc}"
-        raise click.BadParameter(msg) from exc
-    return found["name"], target
+        return found["name"], import_type(found["spec"])
+    except ImportError as exc:
+        raise click.BadParameter(str(exc)) from exc
 
 
 module_option = click.option(
@@ -123,6 +140,92 @@ author_option = click.option(
 )
 
 
+def _note(ctx: click.Context, option: click.Parameter, value: Any) -> None:
+    """Keep `--settings` and `--set` for whoever asks for settings."""
+    given = ctx.find_root().ensure_object(Given)
+    if option.name == "set":
+        given.sets += value
+    elif value:
+        given.file = value
+
+
+def settings_options(command: F) -> F:
+    """Add `--settings` and `--set`, which also stand before the command."""
+    command = click.option(
+        "--set",
+        "set",
+        multiple=True,
+        expose_value=False,
+        callback=_note,
+        metavar="NAME=VALUE",
+        help="Set one of `midflight settings`. Repeatable.",
+    )(command)
+    return click.option(
+        "--settings",
+        expose_value=False,
+        callback=_note,
+        metavar="FILE",
+        help="Use this settings file, not that of the current directory.",
+    )(command)
+
+
+def setting_option(name: str) -> Callable[[F], F]:
+    """Add the option of a setting; it is `None` where it is not given."""
+    setting = BY_NAME[name]
+    shown = f"{setting.default:g}" if setting.kind.__class__ is Seconds else ""
+    shown = shown or str(setting.default)
+    default = "" if setting.option.count("--") > 1 else f"  [default: {shown}]"
+    return click.option(
+        setting.option,
+        setting.field,
+        type=_type(setting.kind),
+        default=None,
+        metavar=setting.metavar or None,
+        help=f"{setting.help}{default}",
+    )
+
+
+def _type(kind: Kind) -> click.ParamType[Any] | None:
+    if isinstance(kind, Seconds):
+        return click.FloatRange(0, MOST, min_open=not kind.zero)
+    return click.Choice(kind.choices, case_sensitive=False) if kind.choices else None
+
+
+def state_dir_options(command: F) -> F:
+    """Add `--state-dir` and `--no-state`."""
+    setting = BY_NAME["state_dir"]
+    command = click.option("--no-state", is_flag=True, help="Keep no state.")(command)
+    return click.option(
+        "--state-dir",
+        metavar="DIR",
+        callback=lambda _ctx, _option, word: _directory(setting.kind, word),
+        help="Where the state of the service is.  [default: a directory of "
+        "its own, see `midflight settings`]",
+    )(command)
+
+
+def _directory(kind: Kind, word: str | None) -> Any:
+    try:
+        return word if word is None else kind.take(word)
+    except ValueError as exc:
+        raise click.BadParameter(str(exc)) from exc
+
+
+def settled(options: dict[str, Any]) -> Settings:
+    """Take the options of settings out of those of a command, and find all settings.
+
+    Raises:
+        SettingsError: with everything that is wrong.
+    """
+    if options.pop("no_state", False):
+        options["state_dir"] = False
+    names = [field for field in options if field in _FIELDS]
+    given = {_FIELDS[field]: options.pop(field) for field in names}
+    said = {name: value for name, value in given.items() if value is not None}
+    obj = click.get_current_context().find_root().ensure_object(Given)
+    return obj.resolve(said)
+
+
 def source_options(command: F) -> F:
     """Add FILE and the options beside it; hand them over as `sources`."""
 
@@ -132,10 +235,12 @@ def source_options(command: F) -> F:
         "uris",
         multiple=True,
         metavar="URI",
-        help="Where the configuration comes from; FILE means file:FILE.",
+        help="Where the configuration comes from; FILE means file:FILE. Several are "
+        "layers, the lowest first.  [default: as in midflight.toml]",
     )
     @module_option
     @plugin_option
+    @settings_options
     @functools.wraps(command)
     def gather(
         *args: Any,
@@ -145,15 +250,24 @@ def source_options(command: F) -> F:
         plugins: tuple[str, ...],
         **options: Any,
     ) -> Any:
-        if file is not None:
-            uris = (uri_of(file), *uris)
-        if not uris:
-            msg = "give a FILE, or a --source URI"
-            raise click.UsageError(msg)
-        sources = Sources(uris, dict(modules), plugins)
+        if options.get("whole") and file is None:  # `explain --all FILE`
+            file, options["path"] = options["path"], None
+        words = uris if file is None else (file, *uris)
+        options["source"] = tuple(map(uri_of, words)) or None
+        settings = settled(options)
+        sources = Sources(
+            settings.sources, dict(modules), plugins, settings, layered=True
+        )
         return command(*args, sources=sources, **options)
 
     return gather  # type: ignore[return-value]  # click calls it by keyword
+
+
+def operand(word: str | None, settings: Settings, **more: Any) -> Sources:
+    """Return the sources of a word of a command, by default those of the settings."""
+    if word is not None:
+        return Sources((uri_of(word),), settings=settings, **more)
+    return Sources(settings.sources, settings=settings, layered=True, **more)
 
 
 def format_option(*forms: str) -> Callable[[F], F]:

@@ -9,30 +9,21 @@ import click
 from midflight import Document, Plan, Runtime
 from midflight.errors import InvalidConfigurationError
 from midflight_plugins.cli._exits import Exit
-from midflight_plugins.cli._options import Sources, uri_of
+from midflight_plugins.cli._options import Sources
 from midflight_plugins.cli._text import json_text, plural, table
 
 _COLOURS = {"start": "green", "stop": "red", "reconfigure": "cyan", "restart": "yellow"}
 
 
-def plan(
-    *,
-    old: str,
-    new: str,
-    strategy: str,
-    modules: tuple[tuple[str, Any], ...],
-    plugins: tuple[str, ...],
-    form: str,
-) -> int:
+def plan(old: Sources, new: Sources, strategy: str, form: str) -> int:
     """Write the steps from one source's configuration to another's.
 
     Raises:
         InvalidConfigurationError: with the faults of either.
         SourceUnavailableError: if one cannot be read.
     """
-    target = Sources((uri_of(new),), dict(modules), plugins)
-    base = _checked(target._replace(uris=(uri_of(old),)).runtime())
-    runtime = target.runtime(strategy=strategy)
+    base = _checked(old.runtime())
+    runtime = new.runtime(strategy=strategy)
     wanted = _checked(runtime)
     found = runtime.plan(wanted, base=base)
     if base == wanted:

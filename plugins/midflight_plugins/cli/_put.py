@@ -66,7 +66,7 @@ def put(
         InvalidConfigurationError: if it is wrong.
         MidflightError: if it is not stored, or nobody can tell.
     """
-    target = writable(uri, given.plugins)
+    target = writable(uri, given.allowed)
     content = _read(target, given)
     loaded, faults = _checked(given, content, check=check)
     _store(target, uri, loaded, expect, author, message, form)
@@ -82,8 +82,8 @@ def _checked(
         InvalidConfigurationError: if it is no document or has no order to start in,
             or, with `check`, if a module installed here refuses it.
     """
-    fixed = Fixed(given.uris[0], content)
-    faults = Runtime(fixed, modules=given.modules, plugins=given.plugins).check()
+    fixed = Fixed(str(given.uris[0]), content)
+    faults = Runtime(fixed, modules=given.types(), plugins=given.allowed).check()
     # What could not be read has faults, whatever modules would say.
     if isinstance(content, InvalidConfigurationError):
         raise InvalidConfigurationError(faults)
@@ -111,8 +111,8 @@ def rollback(
         InvalidConfigurationError: if it is wrong by what is installed now.
         MidflightError: if it is not stored, or nobody can tell.
     """
-    uri = given.uris[0]
-    target = writable(uri, given.plugins)
+    uri = str(given.uris[0])
+    target = writable(uri, given.allowed)
     old = read(target, uri, version_of(version))
     loaded, faults = _checked(given, old, check=check)
     why = f"roll back to version {version}" if message is None else message

@@ -10,8 +10,9 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FrameType
+from typing import Any
 
 from midflight import Applied, Held, Outcome, Runtime, Unchanged, hookimpl
 from midflight.errors import MidflightError
@@ -20,6 +21,8 @@ from midflight_plugins.cli._logs import configure
 from midflight_plugins.cli._notify import notify, reloading
 from midflight_plugins.cli._options import Sources
 from midflight_plugins.cli._passwords import redacted
+from midflight_plugins.cli._resolved import Settings, ignored
+from midflight_plugins.cli._state_dir import SYSTEMD, directory_of, made
 from midflight_plugins.cli._text import plural
 
 _log = logging.getLogger("midflight")
@@ -28,40 +31,75 @@ _LAST_SHARE = 0.95  # of the time to stop, after which the process ends anyhow
 _MOMENT = 0.2  # s
 _INVALID = frozenset({"invalid", "plan_refused"})
 _ASKS = {signal.SIGHUP: "reload", signal.SIGUSR1: "approve"}
+_PASSED = ("strategy", "watch", "deadline", "wait", "sweep", "backoff")
 _ENDS = (signal.SIGTERM, signal.SIGINT)
 
 
-def serve(
-    sources: Sources,
-    *,
-    log_format: str,
-    log_level: str,
-    shutdown: float,
-    watch: bool,
-    strategy: str,
-    deadline: float,
-    wait: float,
-) -> int:
+def serve(sources: Sources) -> int:
     """Run until a signal ends it; return the exit code.
 
     Raises:
         PluginError: if something named is not installed.
     """
-    configure(log_format, log_level)
+    settings = sources.settings
+    assert settings is not None
+    configure(settings["log_format"], settings["log_level"])
     last = _Last()
+    kept, about = _state(settings) if sources.uris else (None, "")
+    shutdown, wait = settings["shutdown"], settings["wait"]
     runtime = sources.runtime(
         last,
-        strategy=strategy,
-        watch=watch,
-        deadline=deadline,
         shutdown=shutdown * _MODULES_SHARE,
-        wait=wait,
+        state_dir=kept,
+        **{name: settings[name] for name in _PASSED},
     )
-    names = ", ".join(map(redacted, sources.uris))
-    how = "watching" if watch else "not watching, SIGHUP reloads"
-    how += f", waiting up to {wait:g} s for the source" if wait else ""
-    _log.info("starting %s, strategy %s, %s", names, strategy, how)
+    _tell(sources, settings)
+    _log.log(
+        logging.INFO if kept or not settings["state_dir"] else logging.WARNING, about
+    )
     return Service(runtime, last, shutdown, wait).run()
+
+
+def _tell(sources: Sources, settings: Settings) -> None:
+    """Log what is started, and what of the settings was not read."""
+    names = ", ".join(_named(each) for each in sources.uris)
+    store = redacted(settings["overrides.store"])
+    names += f", overrides ({store})" if store else ""
+    how = "watching" if settings["watch"] else "not watching, SIGHUP reloads"
+    wait = settings["wait"]
+    how += f", waiting up to {wait:g} s for the source" if wait else ""
+    _log.info("starting %s, strategy %s, %s", names, settings["strategy"], how)
+    if settings.file:
+        _log.info("settings: %s", settings.file.name)
+    for each in ignored(settings):
+        _log.warning("%s", each)
+
+
+def _named(layer: str | Mapping[str, Any]) -> str:
+    if isinstance(layer, str):
+        return redacted(layer)
+    source = layer.get("source", layer)
+    uri = redacted(source) if isinstance(source, str) else _kind(source)
+    return f"{layer['name']} ({uri})" if "name" in layer else uri
+
+
+def _kind(source: Any) -> str:
+    is_one = isinstance(source, Mapping) and "type" in source
+    return str(source["type"]) if is_one else "composite"
+
+
+def _state(settings: Settings) -> tuple[str | None, str]:
+    """Return the directory for the state, made, and what to say of it.
+
+    One that was asked for is taken as it is: whoever writes there says what fails.
+    """
+    wanted = directory_of(settings)
+    if wanted is None:
+        return None, "no state is kept: a restart needs the source"
+    wrong = made(wanted)
+    if wrong and settings["state_dir"] is True and not os.environ.get(SYSTEMD):
+        return None, f"no state is kept: {wanted}: {wrong}; see --state-dir"
+    return wanted, f"state in {wanted}"
 
 
 class _Last:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -52,8 +55,29 @@ def _padded(row: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
         yield cell + " " * (columns - width(cell))
 
 
+def cut(text: str, columns: int | None) -> str:
+    """Cut each line to the columns of a terminal, if it is one."""
+    return "\n".join(_cut(line, columns or width(line)) for line in text.splitlines())
+
+
+def _cut(line: str, columns: int) -> str:
+    if width(line) <= columns:
+        return line
+    while width(line) >= columns:
+        line = line[:-1]
+    return f"{line}…"
+
+
+def terminal() -> int | None:
+    """Return the columns of the terminal that output goes to, if it goes to one."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 def _other(value: Any) -> Any:
-    return attrs.asdict(value) if attrs.has(type(value)) else str(value)
+    """Return what JSON cannot hold as fields, or as text; a `Secret` hides itself."""
+    if not attrs.has(type(value)):
+        return str(value)
+    return attrs.asdict(value, recurse=False)
 
 
 def value_text(value: Any) -> str:
@@ -64,6 +88,11 @@ def value_text(value: Any) -> str:
 def json_text(value: Any) -> str:
     """Write a result as JSON for other programs."""
     return json.dumps(value, indent=2, default=_other)
+
+
+def short(version: object) -> str:
+    """Write a version or a digest; of a hash, the beginning says enough."""
+    return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{20,}\b", r"\1", str(version))
 
 
 def plural(count: int, noun: str) -> str:

@@ -19,7 +19,7 @@ from midflight.errors import (
     SourceUnavailableError,
     UnknownOutcomeError,
 )
-from midflight_plugins.cli._options import uri_of
+from midflight_plugins.cli._kinds import uri_of
 from midflight_plugins.cli._passwords import redacted
 
 if TYPE_CHECKING:

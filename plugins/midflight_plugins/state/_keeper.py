@@ -89,6 +89,7 @@ class Keeper:
                 assert self._runtime.state_dir is not None
                 folder = Folder(self._runtime.state_dir, self._disk)
                 self._opened = Opened(folder, os.environ, self._run)
+                self._saved = 0  # it may be another directory than before
             else:
                 self._opened.folder.check()
             result = action(self._opened)
@@ -177,19 +178,28 @@ class Keeper:
             if outcome.ok and outcome.reason != "recalled" and self._recalled:
                 self._recalled = ""
                 self._say()
-            unread = outcome.reason == "source_unavailable" or self._raw is None
-            self._failed = "" if unread or self._raw is None else self._raw.digest
+            whole = outcome.reason != "source_unavailable" and self._is_about(outcome)
+            self._failed = self._raw.digest if whole and self._raw else ""
             self._raw = self._seen = self._base = None
             self._catch_up()
 
     def _record(self, outcome: Outcome) -> dict[str, Any]:
         snapshot, seen = self._runtime.snapshot, self._seen
-        is_it = seen is not None and outcome.digest in {seen.digest, ""}
         base = snapshot.document if self._base is None else self._base
         source = snapshot.source or self._runtime.status()["sources"][0]["name"]
         name = source.removeprefix("source ").strip("`")
-        diff = between(base, seen if is_it else None)
+        diff = between(base, seen if self._is_about(outcome) else None)
         return record_of(outcome, diff, name, snapshot.version)
+
+    def _is_about(self, outcome: Outcome) -> bool:
+        """Tell whether it is about the document seen last.
+
+        That may be no more than the sound part of one that could not be read, in which
+        further faults were looked for; then the outcome has no digest.
+        """
+        if not outcome.digest:
+            return self._raw is not None and self._raw.digest == self._refused
+        return self._seen is not None and self._seen.digest == outcome.digest
 
     def token(self) -> str | None:
         """Return what changes when something is forgiven; a look is a time to retry."""

@@ -1,0 +1,48 @@
+"""What the command line says of settings, before it is read.
+
+The root context of click holds it: a command of a plugin finds the settings, a
+mapping of values by name, at `click.get_current_context().find_root().obj`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from midflight_plugins.cli._resolved import Settings
+
+
+class Given(Mapping[str, Any]):
+    """The settings, found when first asked for; `state_dir` is a path or `None`."""
+
+    def __init__(self) -> None:
+        self.file: str | None = None
+        self.sets: list[str] = []
+
+    def resolve(self, options: Mapping[str, Any] | None = None) -> Settings:
+        """Find the value of every setting.
+
+        Args:
+            options: what options of the command said, by the name of the setting.
+
+        Raises:
+            SettingsError: with everything that is wrong.
+        """
+        from midflight_plugins.cli._resolved import resolve
+
+        return resolve(self.file, self.sets, options or {})
+
+    def __getitem__(self, name: str) -> Any:
+        settings = self.resolve()
+        if name != "state_dir":
+            return settings[name]
+        from midflight_plugins.cli._state_dir import directory_of
+
+        return directory_of(settings)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.resolve())
+
+    def __len__(self) -> int:
+        return len(self.resolve())

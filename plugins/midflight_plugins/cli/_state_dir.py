@@ -1,0 +1,81 @@
+"""Where a service keeps its state: a directory of its own for each configuration."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from midflight_plugins.cli._kinds import moved
+from midflight_plugins.cli._passwords import redacted
+from midflight_plugins.cli._resolved import Settings
+
+SYSTEMD = "STATE_DIRECTORY"
+_READABLE = 24  # characters of a name; a socket's whole path has at most 107
+
+
+def directory_of(settings: Settings) -> str | None:
+    """Return the state directory, made or not; `None` if there shall be none.
+
+    By default systemd's, else one below the user's that has the name of the settings
+    file or the sources, and part of a hash of where they are.
+    """
+    wanted = settings["state_dir"]
+    if not isinstance(wanted, bool):
+        return str(Path(wanted).absolute())
+    given = os.environ.get(SYSTEMD, "").split(":")[0]
+    if not wanted or not (given or settings.sources):
+        return None
+    return given or str(root() / _name(settings))
+
+
+def root() -> Path:
+    """Return the directory that holds those of all services of this user."""
+    base = os.environ.get("XDG_STATE_HOME", "")
+    if not base.startswith("/"):  # by its specification, a relative one is ignored
+        base = os.path.expanduser("~/.local/state")  # noqa: PTH111  # a `Path` raises where there is no home
+    return Path(base, "midflight")
+
+
+def made(directory: str) -> str:
+    """Make a directory that only its owner can enter; return what is wrong with it."""
+    try:
+        Path(directory).parent.mkdir(parents=True, exist_ok=True)
+        Path(directory).mkdir(mode=0o700, exist_ok=True)
+    except OSError as exc:
+        return exc.strerror or str(exc)
+    return "" if os.access(directory, os.W_OK | os.X_OK) else "Permission denied"
+
+
+def _name(settings: Settings) -> str:
+    """Return what tells this service's directory from others."""
+    import hashlib
+
+    named = (
+        settings.file and settings.found["source" if settings["source"] else "layers"]
+    )
+    if named and named.origin == "file" and settings.file:
+        place = str(Path(settings.file.name).absolute())
+        readable = Path(place).parent.name
+    else:
+        place = "\n".join(_absolute(each) for each in settings.sources)
+        readable = _readable(settings.sources[0])
+    digest = hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()
+    word = re.sub(r"[^A-Za-z0-9]+", "-", readable).strip("-")[:_READABLE]
+    return f"{word or 'service'}-{digest[:8]}"
+
+
+def _absolute(source: Any) -> str:
+    """Return a source as it is called anywhere, without a password."""
+    if not isinstance(source, str):
+        return f"{Path.cwd()}:{source}"
+    uri = redacted(moved(source, str(Path.cwd())))
+    known = uri != redacted(source) or "://" in uri or uri.startswith("file:/")
+    return uri if known else f"{Path.cwd()}:{uri}"
+
+
+def _readable(source: Any) -> str:
+    text = redacted(source) if isinstance(source, str) else "layers"
+    last = re.split(r"[/#:]", text.rstrip("/#:"))[-1]
+    return Path(last).stem if text.startswith("file:") else last

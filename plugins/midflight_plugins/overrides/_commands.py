@@ -1,0 +1,106 @@
+"""`midflight override`: set single values above all layers, and take them back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+
+def _options(command: Any) -> Any:
+    """Add what every subcommand takes."""
+    for option in (
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            show_default=True,
+            help="How the result is written.",
+        ),
+        click.option(
+            "--store",
+            metavar="URI",
+            help="Where overrides are kept, such as `file:overrides.yaml`.  "
+            "[default: MIDFLIGHT_OVERRIDES, or `store` in the section `overrides` of "
+            "midflight.toml]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _change_options(command: Any) -> Any:
+    """Add what every change takes."""
+    for option in (
+        click.option(
+            "--state-dir",
+            metavar="DIR",
+            envvar="MIDFLIGHT_STATE_DIR",
+            show_envvar=True,
+            help="That of a running service: it is asked to apply the change at once, "
+            "and what it refuses is taken back.",
+        ),
+        click.option(
+            "--expect",
+            metavar="VERSION",
+            help="Refuse unless the store is at this version; `none` for an empty one.",
+        ),
+        click.option(
+            "--author",
+            metavar="NAME",
+            envvar="MIDFLIGHT_AUTHOR",
+            show_envvar=True,
+            help="Who does it.  [default: user@host]",
+        ),
+        click.option("-m", "--message", default="", help="Why, for the history."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def override() -> None:
+    """Set single values above all layers, and take them back."""
+
+
+@override.command("set")
+@click.argument("path")
+@click.argument("value")
+@click.option("--string", is_flag=True, help="Take VALUE as text, whatever it is.")
+@_change_options
+@_options
+@click.pass_context
+def set_(ctx: click.Context, /, path: str, value: str, **options: Any) -> None:
+    """Set the value at PATH, such as `modules.web.config.port`.
+
+    VALUE is JSON if it can be read as JSON, else text: 8080, true, '["a", "b"]',
+    hello. A key that holds a dot stands in double quotes: 'modules."a.b".config'.
+    Values that begin with a dash stand after `--`.
+    """
+    from midflight_plugins.overrides._command import change, value_of
+
+    content = value_of(value, as_text=options.pop("string"))
+    ctx.exit(change(path, content, **options))
+
+
+@override.command()
+@click.argument("path")
+@_change_options
+@_options
+@click.pass_context
+def unset(ctx: click.Context, /, path: str, **options: Any) -> None:
+    """Take the override at PATH away, or all below it."""
+    from midflight_plugins.overrides._change import UNSET
+    from midflight_plugins.overrides._command import change
+
+    ctx.exit(change(path, UNSET, **options))
+
+
+@override.command("list")
+@_options
+def list_(store: str | None, form: str) -> None:
+    """List every override; secrets are not shown."""
+    from midflight_plugins.overrides._command import listed
+
+    listed(store, form)

@@ -1,0 +1,98 @@
+"""The runtimes that have a source as a layer, and what they make of a change."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from midflight import Held, Outcome
+from midflight.errors import MidflightError, StoppedError
+from midflight_plugins.overrides._change import Verdict
+
+if TYPE_CHECKING:
+    from midflight import Runtime
+
+_UNKNOWN = frozenset({"source_unavailable", "stopped", "apply_in_progress"})
+_ORDER = ("refused", "stored", "held", "applied")
+
+
+class Followers:
+    """Asks each running runtime to apply what was stored; one writer at a time.
+
+    Without turns, a change would be blamed for another one that is refused beside it.
+    """
+
+    def __init__(self) -> None:
+        self._known: tuple[weakref.ref[Runtime], ...] = ()
+        self._turn = threading.Lock()
+        os.register_at_fork(after_in_child=_unlock(weakref.ref(self)))
+
+    def add(self, runtime: Runtime) -> None:
+        """Remember a runtime that reads the source."""
+        if all(each() is not runtime for each in self._known):
+            alive = [each for each in self._known if each() is not None]
+            self._known = (*alive, weakref.ref(runtime))
+
+    def _running(self) -> list[Runtime]:
+        found = [each() for each in self._known]
+        return [each for each in found if each is not None and each.running]
+
+    @contextmanager
+    def turn(self) -> Iterator[Callable[[str], Verdict]]:
+        """Wait for this writer's turn; yield what tells how its change ended.
+
+        Inside a hook it must not wait: whose turn it is may wait for that hook.
+        """
+        if not self._turn.acquire(blocking=False):
+            if self._is_inside():
+                yield lambda _author: Verdict("stored")
+                return
+            self._turn.acquire()
+        turn = self._turn
+        try:
+            yield self._ask
+        finally:
+            turn.release()
+
+    def _is_inside(self) -> bool:
+        return any(_reloaded(each, "") is None for each in self._running())
+
+    def _ask(self, author: str) -> Verdict:
+        found = [_verdict(_reloaded(each, author)) for each in self._running()]
+        worst = sorted(found, key=lambda verdict: _ORDER.index(verdict.state))
+        return worst[0] if worst else Verdict("stored")
+
+
+def _reloaded(runtime: Runtime, author: str) -> Outcome | None:
+    """Let a runtime look now; `None` where it cannot be waited for."""
+    try:
+        outcome = runtime.reload(actor=author)
+    except StoppedError:
+        return None
+    except MidflightError:  # on the event loop of its hooks
+        runtime.hint()
+        return None
+    return None if outcome.reason == "apply_in_progress" else outcome
+
+
+def _verdict(outcome: Outcome | None) -> Verdict:
+    if outcome is None or str(outcome.reason) in _UNKNOWN:
+        return Verdict("stored")
+    if outcome.ok:
+        return Verdict("applied", outcome.generation)
+    if isinstance(outcome, Held):
+        return Verdict("held", outcome.generation)
+    return Verdict("refused", outcome.generation, outcome.name, outcome.faults)
+
+
+def _unlock(followers: weakref.ref[Followers]) -> Callable[[], None]:
+    def unlock() -> None:
+        alive = followers()
+        if alive is not None:
+            alive._turn = threading.Lock()  # noqa: SLF001  # its own
+
+    return unlock
