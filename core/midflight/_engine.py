@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -46,20 +47,11 @@ class Running:
     state: str = "running"
 
 
-class _Kinds(Mapping[str, ModuleType]):
+class _Kinds(collections.ChainMap[str, Any]):
     """The types of running modules, without a pass over all of them."""
 
-    def __init__(self, running: Mapping[str, Running]) -> None:
-        self._running = running
-
-    def __getitem__(self, name: str) -> ModuleType:
-        return self._running[name].kind
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._running)
-
-    def __len__(self) -> int:
-        return len(self._running)
+    def __getitem__(self, name: str) -> Any:
+        return super().__getitem__(name).kind
 
 
 @attrs.frozen(eq=False)
@@ -318,7 +310,8 @@ class Engine:
         _ = document.build_order
         names = {name for name, _ in list(self.views)}
         read = frozenset(name for name in names if name not in document.modules)
-        return Change(diff, _Kinds(snapshot.running), snapshot.degraded, read)
+        kinds = _Kinds(snapshot.running)  # type: ignore[arg-type]  # it writes nothing
+        return Change(diff, kinds, snapshot.degraded, read)
 
     def plan(self, change: Change) -> Steps[Plan]:
         """Ask the strategy what a change needs, and settle its plan.

@@ -50,11 +50,10 @@ class Secret:
     def __hash__(self) -> int:
         return hash((Secret, self._value))
 
-    def __copy__(self) -> Secret:
+    def __deepcopy__(self, _memo: object = None) -> Secret:
         return self
 
-    def __deepcopy__(self, _memo: object) -> Secret:
-        return self
+    __copy__ = __deepcopy__
 
     def __reduce__(self) -> tuple[type[Secret], tuple[str, str]]:
         return Secret, (MASK, self.fingerprint)  # a pickle would carry it away

@@ -27,11 +27,10 @@ class FrozenDict(dict[str, Any]):
     __setitem__ = __delitem__ = clear = pop = popitem = _refuse
     setdefault = update = __ior__ = _refuse
 
-    def __copy__(self) -> FrozenDict:
+    def __deepcopy__(self, _memo: object = None) -> FrozenDict:
         return self
 
-    def __deepcopy__(self, _memo: object) -> FrozenDict:
-        return self
+    __copy__ = __deepcopy__
 
     def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[str, Any]]]:
         return FrozenDict, (dict(self),)
