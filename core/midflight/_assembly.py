@@ -85,7 +85,6 @@ def source_of(
     elif isinstance(source, Mapping):
         options = {str(key): value for key, value in source.items()}
         label = str(options.pop("type", ""))
-        factory = registry.load("source", label)
-        source = create(factory, f"source `{label}`", **options)
+        source = create(registry.load("source", label), f"source `{label}`", **options)
     label = f"source `{name or getattr(source, 'name', None) or label}`"
     return hooks.participant("source", source, label, deadline)

@@ -58,7 +58,11 @@ class Attempts(Reading):
         before, first = self._kept(), not self.engine.snapshot.generation
         outcome = yield from self._completed(self._attempt(cause), cause, actor)
         self._note(outcome)
-        yield from self._told(outcome, cause, before)
+        spent = cause == "approve" or outcome.digest == self.approved
+        if spent and not (outcome.transient or isinstance(outcome, Unchanged)):
+            self.approved = ""  # an approval holds for one attempt, from that base
+        if before != self._kept() or not isinstance(outcome, Unchanged):
+            yield from self._tell("on_outcome", outcome=outcome)
         if first and not outcome.ok and self.engine.hooks.hook.recall.get_hookimpls():
             again = yield from self._completed(self._recalled(outcome), cause, actor)
             if again.ok:
@@ -90,16 +94,6 @@ class Attempts(Reading):
             seconds=self._system.monotonic() - begun,
         )
 
-    def _told(
-        self, outcome: Outcome, cause: str, before: tuple[object, ...]
-    ) -> Steps[None]:
-        """Tell the observers, unless it was a mere look; let go of an approval."""
-        spent = cause == "approve" or outcome.digest == self.approved
-        if spent and not (outcome.transient or isinstance(outcome, Unchanged)):
-            self.approved = ""  # an approval holds for one attempt, from that base
-        if before != self._kept() or not isinstance(outcome, Unchanged):
-            yield from self._tell("on_outcome", outcome=outcome)
-
     def _recalled(self, outcome: Outcome) -> Steps[Outcome]:
         """Start the last good document that a plugin kept, if there is one."""
         ask = self.engine.hooks.hook.recall
@@ -119,7 +113,7 @@ class Attempts(Reading):
         return attrs.evolve(again, reason=reason, digest=document.digest)
 
     def _attempt(self, cause: str) -> Steps[Outcome]:
-        insist = cause not in {"hint", "sweep"}
+        insist, self.author = cause not in {"hint", "sweep"}, ""
         yield from self.note_inputs()
         try:
             found = yield from self.read(cause, insist=insist)
@@ -156,6 +150,9 @@ class Attempts(Reading):
             faults = tuple(fault.under((), positions) for fault in exc.faults)
             if all(fault.code in _ORDER for fault in faults):
                 faults = yield from faults_in(self.engine, document, positions)
+            elif exc.partial is not None:
+                exc.positions = positions
+                faults = yield from every_fault(self.engine, exc)
             return ends.Rejected(reason=Reason.INVALID, faults=faults, error=exc)
         return (yield from self._carried_out(plan, document, loaded))
 
@@ -204,7 +201,7 @@ class Attempts(Reading):
     # -- noting and telling ------------------------------------------------------
 
     def _kept(self) -> tuple[object, ...]:
-        down = tuple(layer.error for layer in self.layers)
+        down = tuple(layer.name for layer in self.layers if layer.error)
         return self.rejected, self.held, self.source_error, down
 
     def _note(self, outcome: Outcome) -> None:

@@ -11,13 +11,21 @@ from __future__ import annotations
 import contextvars
 import logging
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from typing import Any, TypeVar, cast
 
 import attrs
 
+from midflight._bridge import running_loop
 from midflight._system import System
-from midflight.errors import HookError, MidflightError, StepTimeoutError, TransientError
+from midflight.errors import (
+    HookError,
+    InvalidConfigurationError,
+    MidflightError,
+    StepTimeoutError,
+    TransientError,
+    masked,
+)
 
 _log = logging.getLogger("midflight")
 NEVER = float("inf")
@@ -31,7 +39,7 @@ class Owner:
 
     label: str
     stuck: bool = False
-    hides: tuple[str, ...] = ()  # what its errors must not show
+    hides: Callable[[], Collection[str]] = tuple  # what its errors must not show
     owed: Callable[[], Any] | None = None  # a `stop` that had to wait for that
 
 
@@ -93,9 +101,24 @@ def _answered(call: Call, caught: tuple[type[BaseException], ...]) -> _Answer:
     try:
         return call.function(), None
     except MidflightError as exc:
-        return None, exc
+        return None, _hidden(exc, call)
     except caught as exc:
-        return None, HookError(call.owner.label, call.hook, exc, call.owner.hides)
+        return None, HookError(call.owner.label, call.hook, exc, call.owner.hides())
+
+
+def _hidden(error: MidflightError, call: Call) -> MidflightError:
+    """Return an error of ours as it may be shown, if its owner knows secrets."""
+    import traceback
+
+    hides = call.owner.hides()
+    # With its notes, and its causes.
+    shown = "".join(traceback.format_exception(error)) if hides else ""
+    if masked(shown, hides) == shown:
+        return error
+    if isinstance(error, InvalidConfigurationError):
+        faults = [fault.masked(hides) for fault in error.faults]
+        return InvalidConfigurationError(faults, error.partial, error.positions)
+    return HookError(call.owner.label, call.hook, error, hides)
 
 
 def quietly(call: Call) -> Steps[Any]:
@@ -105,6 +128,12 @@ def quietly(call: Call) -> Steps[Any]:
     except MidflightError as exc:
         _log.warning("%s", exc)
         return None
+
+
+def may_apply_here() -> bool:
+    """Tell whether a hint's thread may run a change: not a loop's, not the main one."""
+    main = threading.current_thread() is threading.main_thread()
+    return not (main or is_applying() or running_loop())
 
 
 class Driver:
@@ -190,7 +219,8 @@ class Driver:
             if owed is not None:
                 owed()
         except BaseException as exc:  # noqa: BLE001  # a module may even exit
-            _log.warning("%s: cleaning up after it raised %r", owner.label, exc)
+            text = masked(f"{type(exc).__name__}: {exc}", owner.hides())
+            _log.warning("%s: cleaning up after it raised %s", owner.label, text)
 
     def _enter(self, run: _Run, call: Call) -> None:
         with self._changed:

@@ -40,7 +40,7 @@ class Running:
     """A live module and the configuration it runs on."""
 
     entry: ModuleConfig
-    typed: Any
+    typed: Any = attrs.field(repr=False)  # with secrets in clear
     kind: ModuleType
     participant: Participant
     generation: int
@@ -105,6 +105,10 @@ class Engine:
     working: dict[str, Running] = attrs.field(factory=dict)
     views: dict[tuple[str, Any], Live[Any]] = attrs.field(factory=dict)
     wanted: Document | None = None  # that of the change under way
+    # The newest that were looked at: their secrets may still be about.
+    recent: collections.deque[Document] = attrs.field(
+        factory=lambda: collections.deque(maxlen=8)
+    )
     _owners: dict[str, Owner] = attrs.field(factory=dict)
 
     def foreign(
@@ -112,8 +116,13 @@ class Engine:
     ) -> Call:
         """Return the call of code that no participant owns, known by its label."""
         call = functools.partial(function, **named)
-        owner = self._owners.setdefault(label, Owner(label))
+        owner = self._owners.setdefault(label, Owner(label, hides=self.hidden))
         return Call(call, owner, hook, self.deadline)
+
+    def hidden(self) -> set[str]:
+        """Return the secrets that no error may show; sought only when there is one."""
+        known = (self.snapshot.document, *self.recent)
+        return {text for each in known for text in hidden_in(each.as_mapping())}
 
     def each(self, hook: str, **arguments: Any) -> Iterator[Call]:
         """Yield the call of each plugin's implementation of a hook, by itself."""
@@ -154,7 +163,7 @@ class Engine:
         call = functools.partial(create, kind.factory, label, entry.name)
         target = yield Call(call, Owner(label), "__init__", deadline)
         module = self.hooks.participant("module", target, label, deadline)
-        module.hides = tuple(hidden_in(entry.config))
+        module.hides = self.hidden
         kind.reconfigurable = module.has("reconfigure")
         return module
 
@@ -179,6 +188,7 @@ class Engine:
         Raises:
             InvalidConfigurationError: with every fault of all of them.
         """
+        self.recent.append(document)
         faults: list[Fault] = []
         typed: Typed = {}
         try:
@@ -223,8 +233,7 @@ class Engine:
 
         Secrets are plain text from here on; no fault shows them.
         """
-        if hides := tuple(hidden_in(config)):
-            config = revealed(config)
+        config = revealed(config)
         if kind is None:
             return config
         try:
@@ -236,14 +245,12 @@ class Engine:
                 type=kind,
                 runtime=self.runtime,
             )
+        except InvalidConfigurationError:
+            raise
         except MidflightError as exc:
             late = isinstance(exc, StepTimeoutError)
-            faults = [Fault(Code.E_TIMEOUT if late else Code.E_VALUE, str(exc))]
-            if isinstance(exc, InvalidConfigurationError):
-                faults = list(exc.faults)
-            raise InvalidConfigurationError(
-                [fault.masked(hides) for fault in faults]
-            ) from (None if hides else exc)
+            fault = Fault(Code.E_TIMEOUT if late else Code.E_VALUE, str(exc))
+            raise InvalidConfigurationError(fault) from exc
         if value is None:
             raise InvalidConfigurationError(
                 Fault(

@@ -32,11 +32,11 @@ class Loaded:
         author: who made this version, if the source knows.
     """
 
-    document: Document | Mapping[str, Any]
+    document: Document | Mapping[str, Any] = attrs.field(repr=False)
     version: str | int | None = None
     positions: Positions | None = None
     token: str | None = None
-    text: str | None = None
+    text: str | None = attrs.field(default=None, repr=False)
     layers: tuple[Layer, ...] = ()
     author: str = ""
 
@@ -61,7 +61,7 @@ class Layer:
     optional: bool = False
     error: str = ""
     since: float | None = None
-    loaded: Loaded | None = None
+    loaded: Loaded | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen

@@ -25,4 +25,4 @@ class Live(Generic[T]):
         self.seen = None
 
     def __repr__(self) -> str:
-        return f"Live({self.name!r}, {self.current!r})"
+        return f"Live({self.name!r})"  # `current` may hold secrets

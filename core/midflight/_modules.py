@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -41,12 +41,20 @@ def begun(
         yield call("start", **arguments)
     else:
         yield call("reconfigure", previous=previous.typed, **arguments)
-    if module.participant.has("probe"):
-        health = yield call("probe")
-        if health is False or (isinstance(health, Health) and not health.healthy):
-            detail = masked(getattr(health, "detail", ""), module.participant.hides)
-            msg = f"{module.participant.label} is not healthy: {detail}"
-            raise UnhealthyError(msg)
+    health = yield from asked(module)
+    if not health.healthy:
+        msg = f"{module.participant.label} is not healthy: {health.detail}"
+        raise UnhealthyError(msg)
+
+
+def asked(module: Running) -> Steps[Health]:
+    """Ask a module how it is; its own words show no secret."""
+    whose = module.participant
+    answer = (yield whose.call("probe")) if whose.has("probe") else None
+    if not isinstance(answer, Health):
+        values = answer if isinstance(answer, Mapping) else {}
+        answer = Health(healthy=answer is not False, values=values)
+    return attrs.evolve(answer, detail=masked(answer.detail, whose.hides()))
 
 
 def stop_all(engine: Engine, limit: Callable[[], float]) -> Steps[None]:

@@ -91,7 +91,9 @@ def read(attempts: Attempts) -> tuple[Document, Loaded]:
             return (yield from transformed(attempts.engine, document)), loaded
         except InvalidConfigurationError as exc:
             placed = [fault.under((), loaded.positions) for fault in exc.faults]
-            raise InvalidConfigurationError(placed) from exc
+            raise InvalidConfigurationError(
+                placed, exc.partial, loaded.positions
+            ) from exc
 
     try:
         with attempts.reading:

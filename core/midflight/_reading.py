@@ -89,7 +89,8 @@ def every_fault(
             more = tuple(fault.under((), error.positions) for fault in exc.faults)
         except MidflightError:
             pass  # what is known is told
-    return (*error.faults, *more)
+    known = (fault.under((), error.positions) for fault in error.faults)
+    return (*known, *more)
 
 
 def faults_in(

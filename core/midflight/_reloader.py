@@ -8,22 +8,33 @@ import logging
 import os
 import threading
 import weakref
+from collections.abc import Callable
 
 import attrs
 
 from midflight._attempt import Attempts
-from midflight._bridge import running_loop
-from midflight._driver import NEVER, Call, Driver, Owner, Steps, is_applying, quietly
+from midflight._driver import (
+    NEVER,
+    Call,
+    Driver,
+    Owner,
+    Steps,
+    drive_here,
+    is_applying,
+    may_apply_here,
+    quietly,
+)
 from midflight._engine import Engine
 from midflight._modules import stop_all
 from midflight._outcome import Failed, Held, Outcome, Reason
 from midflight._system import System
-from midflight._watch import OpenWatch
+from midflight._watch import OpenWatch, entered
 from midflight.errors import MidflightError, StoppedError
 
 _log = logging.getLogger("midflight")
 QUIET = 0.010  # s without a hint that end a burst
 LONGEST = 0.200  # s after which a burst is acted on all the same
+_CLOSE = contextlib.ExitStack.close  # ends what was entered too late
 
 
 @attrs.define(eq=False, repr=False)
@@ -88,7 +99,7 @@ class Reloader:
         """How changes are found: `watch`, `sweep` or `manual`."""
         if not self.watches:
             return "manual"
-        return "watch" if self._watch and self._watch.manager else "sweep"
+        return "watch" if self._watch and self._watch.stack else "sweep"
 
     # -- asked from outside ------------------------------------------------------
 
@@ -107,7 +118,8 @@ class Reloader:
             self.running, self._looked_at = True, self._system.monotonic()
             ticket = _Ticket("start")
             self._tickets.append(ticket)
-        _rearm_after_fork(weakref.ref(self))
+        rearm = weakref.WeakMethod(self.rearm_in_child)
+        os.register_at_fork(after_in_child=lambda: _call_if_alive(rearm))
         self._spawn()
         return self._outcome(ticket)
 
@@ -195,7 +207,7 @@ class Reloader:
         with self.changed:
             lone = self.note()
             free = self.running and not (self._busy or self._stopping)
-            if not (lone and free and _may_apply_here()):
+            if not (lone and free and may_apply_here()):
                 return
             self._busy, self._first_hint = True, None
         self._driver.run(self._pass("hint", []), self._lost_watcher, self._engine)
@@ -250,8 +262,9 @@ class Reloader:
                 if self._watch is None and cause in {"start", "sweep", "retry"}:
                     # Watch before the look, so that no change falls between.
                     yield from self._open_watch()
-                actor = tickets[0].actor if tickets else ""
-                outcome = yield from self.attempts.make(cause, actor)
+                outcome = yield from self.attempts.make(
+                    cause, tickets[0].actor if tickets else ""
+                )
         except Exception:  # noqa: BLE001  # the loop outlives any fault of ours
             _log.exception("the reloader failed in an unforeseen way, and goes on")
         finally:
@@ -285,9 +298,9 @@ class Reloader:
             try:
                 manager = yield call
                 if manager is not None:
-                    yield attrs.evolve(call, function=manager.__enter__)
-                    leave = functools.partial(manager.__exit__, None, None, None)
-                    ends.append(attrs.evolve(call, function=leave))
+                    enter = functools.partial(entered, manager)
+                    stack = yield attrs.evolve(call, function=enter, late=_CLOSE)
+                    ends.append(attrs.evolve(call, function=stack.close))
             except MidflightError as exc:
                 _log.warning("%s", exc)
 
@@ -303,8 +316,10 @@ class Reloader:
             call = source.call("watch", notify=watch.notify)
             manager = yield attrs.evolve(call, owner=owner)
             if manager is not None:
-                enter = functools.partial(watch.enter, manager)
-                yield Call(enter, owner, "watch", source.deadline)
+                enter = functools.partial(entered, manager)
+                watch.stack = yield Call(
+                    enter, owner, "watch", source.deadline, late=_CLOSE
+                )
         except MidflightError as exc:
             watch.alive = False
             if str(exc) != self._watch_error:
@@ -318,29 +333,14 @@ class Reloader:
         watch, self._watch = self._watch, None
         if watch is not None:
             watch.alive = False
-
-            def leave() -> None:
-                with contextlib.suppress(Exception):
-                    watch.leave()
-
-            self._system.spawn("midflight-unwatch", leave)
+            leave = quietly(Call(watch.leave, self._watching, "watch", 1.0))
+            self._system.spawn("midflight-unwatch", lambda: drive_here(leave))
         with self.changed:
             self._looked_at = -NEVER
             self.changed.notify_all()
 
 
-def _rearm_after_fork(reloader: weakref.ref[Reloader]) -> None:
-    """Let a reloader go on in forked children, as long as it lives."""
-
-    def rearm() -> None:
-        alive = reloader()
-        if alive is not None:
-            alive.rearm_in_child()
-
-    os.register_at_fork(after_in_child=rearm)
-
-
-def _may_apply_here() -> bool:
-    """Tell whether a hint's thread may run a change: not a loop's, not the main one."""
-    main = threading.current_thread() is threading.main_thread()
-    return not (main or is_applying() or running_loop())
+def _call_if_alive(method: weakref.WeakMethod[Callable[[], None]]) -> None:
+    alive = method()
+    if alive is not None:
+        alive()

@@ -16,6 +16,7 @@ from midflight._document import Document
 from midflight._driver import drive_here, is_applying
 from midflight._engine import Engine, Running, Snapshot
 from midflight._live import Live
+from midflight._modules import asked
 from midflight._outcome import Outcome, Reason
 from midflight._plan import Plan
 from midflight._plugins import Hooks, PluginRegistry
@@ -31,7 +32,6 @@ from midflight.errors import (
     PluginError,
     SourceUnavailableError,
     StoppedError,
-    masked,
 )
 from midflight.hookspecs import Health, Loaded
 
@@ -124,9 +124,10 @@ class Runtime(Stored):
         try:
             outcome = self._reloader.start()
             due = self._system.monotonic() + self._patience
-            while outcome.reason is Reason.SOURCE_UNAVAILABLE:
-                if (left := due - self._system.monotonic()) <= 0:
-                    break
+            while (
+                outcome.reason is Reason.SOURCE_UNAVAILABLE
+                and (left := due - self._system.monotonic()) > 0
+            ):
                 with self._reloader.changed:  # a hint ends the pause
                     self._system.wait(self._reloader.changed, min(left, 1.0))
                 outcome = self._reloader.request("retry")
@@ -223,15 +224,10 @@ class Runtime(Stored):
         module = self._running(name)
         if module.state != "running":
             return Health(healthy=False, detail=module.state)
-        if not module.participant.has("probe"):
-            return Health()
         try:
-            answer = module.participant.invoke("probe")
-        except (Exception, SystemExit) as exc:  # noqa: BLE001  # shown instead
-            detail = masked(f"{type(exc).__name__}: {exc}", module.participant.hides)
-            return Health(healthy=False, detail=detail)
-        told = Health(healthy=answer is not False, values=answer or {})
-        return answer if isinstance(answer, Health) else told
+            return drive_here(asked(module))
+        except MidflightError as exc:
+            return Health(healthy=False, detail=str(exc))
 
     def status(self) -> dict[str, Any]:
         """Return what is in force, wanted and refused, as plain data."""

@@ -45,7 +45,9 @@ class Secret:
         return format(MASK, spec)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._value == other._value
+        if not isinstance(other, Secret) or self._value != other._value:
+            return False  # what came out of a pickle has but its fingerprint
+        return self._value != MASK or self.fingerprint == other.fingerprint
 
     def __hash__(self) -> int:
         return hash((Secret, self._value))
@@ -60,10 +62,10 @@ class Secret:
 
 
 def hidden_in(value: Any) -> Iterator[str]:
-    """Yield the text of each secret in a frozen value."""
+    """Yield the text of each secret in a value."""
     if isinstance(value, Secret):
         yield value.reveal()
-    elif isinstance(value, Mapping | tuple):
+    elif isinstance(value, Mapping | tuple | list):
         for each in value.values() if isinstance(value, Mapping) else value:
             yield from hidden_in(each)
 

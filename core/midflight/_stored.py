@@ -34,8 +34,9 @@ class Stored:
         Raises:
             PluginError: if there is none of that type, or its hooks are wrong.
         """
-        deadline = self._engine.deadline
-        return source_of(self._hooks, self._engine.registry, source, deadline, name)
+        return source_of(
+            self._hooks, self._engine.registry, source, self._engine.deadline, name
+        )
 
     def schema(self, type_name: str) -> Mapping[str, Any] | None:
         """Return the JSON Schema of what a module type takes, if it says so.
@@ -44,10 +45,11 @@ class Stored:
             PluginError: if there is no such type, or it cannot be imported.
         """
         kind = drive_here(self._engine.kind(type_name))
-        ask = self._hooks.hook.json_schema
-        found: Mapping[str, Any] | None = None
-        if kind.config is not None:
-            found = ask(type=kind.config, runtime=self)
+        if kind.config is None:
+            return None
+        found: Mapping[str, Any] | None = self._hooks.hook.json_schema(
+            type=kind.config, runtime=self
+        )
         return found
 
     def parse(self, data: bytes, format: str, name: str) -> Loaded:  # noqa: A002  # the hook's name
@@ -61,8 +63,9 @@ class Stored:
         Raises:
             InvalidConfigurationError: with every fault, each with its place.
         """
-        ask = self._hooks.hook.parse
-        loaded: Loaded | None = ask(data=data, format=format, name=name, runtime=self)
+        loaded: Loaded | None = self._hooks.hook.parse(
+            data=data, format=format, name=name, runtime=self
+        )
         if loaded is None:
             msg = f"no installed plugin reads the format `{format}`"
             raise InvalidConfigurationError(

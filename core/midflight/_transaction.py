@@ -19,7 +19,6 @@ from midflight._engine import Engine, Running, Snapshot, Typed, Views
 from midflight._modules import UnhealthyError, begun, prepared
 from midflight._outcome import Outcome, Reason
 from midflight._plan import Plan, Reconfigure, Start, Step, Stop
-from midflight._secret import hidden_in
 from midflight.errors import Code, Fault, InvalidConfigurationError, MidflightError
 
 _log = logging.getLogger("midflight")
@@ -132,8 +131,6 @@ class Transaction:
                 fault = Fault(exc.code, str(exc), ("modules", name, "type"))
                 placed = fault.under((), self._positions)
                 raise InvalidConfigurationError(placed) from exc
-        of_old = hidden_in(before.entry.config) if before else ()
-        participant.hides = (*hidden_in(entry.config), *of_old)
         after = Running(entry, value, kind, participant, self._new.generation)
         return _Work(step, before, after)
 
@@ -179,8 +176,7 @@ class Transaction:
         faults: Iterable[Fault] = (Fault(code, str(error)),)
         if isinstance(error, InvalidConfigurationError):
             path, faults = (*path, "config"), error.faults
-        hides = self._at.participant.hides
-        return [fault.masked(hides).under(path, self._positions) for fault in faults]
+        return [fault.under(path, self._positions) for fault in faults]
 
     # -- the change itself -------------------------------------------------------
 

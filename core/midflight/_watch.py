@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from typing import Any
 
 import attrs
 
@@ -14,22 +15,22 @@ class OpenWatch:
 
     hint: Callable[[], None]
     alive: bool = True
-    manager: AbstractContextManager[object] | None = None
+    stack: contextlib.ExitStack | None = None
 
     def notify(self) -> None:
         """Take a hint."""
         if self.alive:
             self.hint()
 
-    def enter(self, manager: AbstractContextManager[object]) -> None:
-        """Enter the context that the source gave."""
-        manager.__enter__()
-        self.manager = manager
-        if not self.alive:  # it came so late that it is not waited for any more
-            self.leave()
-
     def leave(self) -> None:
         """Leave the context that was entered."""
         self.alive = False
-        if self.manager is not None:
-            self.manager.__exit__(None, None, None)
+        if self.stack is not None:
+            self.stack.close()
+
+
+def entered(manager: Any) -> contextlib.ExitStack:
+    """Enter a context manager; what is none raises here, as its plugin's fault."""
+    stack = contextlib.ExitStack()
+    stack.enter_context(manager)
+    return stack

@@ -71,7 +71,7 @@ def plain(text: str, limit: int = 200) -> str:
 def masked(text: str, words: Iterable[str]) -> str:
     """Hide each of `words` in a text, also one that was cut short in it."""
     for word in sorted(filter(None, words), key=len, reverse=True):
-        for form in {word, repr(word)[1:-1]}:
+        for form in _forms(word):
             parts = text.replace(form, MASK).split("…")
             for at, part in enumerate(parts[:-1]):
                 starts = (form[:end] for end in range(len(form), 2, -1))
@@ -79,6 +79,17 @@ def masked(text: str, words: Iterable[str]) -> str:
                 parts[at] = part.removesuffix(cut) + (MASK if cut else "")
             text = "…".join(parts)
     return text
+
+
+def _forms(word: str) -> set[str]:
+    """Return a text as reprs, JSON, URLs and byte strings write it."""
+    import json
+    from urllib.parse import quote, quote_plus
+
+    data = word.encode(errors="replace")
+    quoted = {quote(data, safe=""), quote(data), quote_plus(data)}
+    more = {word.replace("'", "\\'"), repr(data)[2:-1], json.dumps(word)[1:-1]}
+    return {word, repr(word)[1:-1], *more, *quoted}
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -271,6 +271,32 @@ def test_version_and_author_are_those_of_the_layers(run):
     assert Runtime([plain, plain]).read()[1].version is None
 
 
+def test_the_author_of_a_change_that_had_to_wait_is_not_forgotten():
+    """A change made while another layer was down is its author's all the same."""
+
+    class Told(FakeSource):
+        who = "ada"
+
+        @hookimpl
+        def load(self):
+            return Loaded({"v": self.who}, token=self.who, author=self.who)
+
+        @hookimpl
+        def hash(self):
+            return self.who
+
+    told, other = Told(), FakeSource({})
+    runtime = Runtime([other, told])
+    runtime.read()
+    other.fail(OSError("cut off"))
+    told.who = "grace"
+    with pytest.raises(SourceUnavailableError):
+        runtime.read()
+    other.restore()
+
+    assert runtime.read()[1].author == "grace"
+
+
 def test_wrappers_see_the_calls_of_each_layer(three):
     """A plugin that wraps `load` is called for the whole and for each layer."""
 

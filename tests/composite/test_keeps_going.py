@@ -274,6 +274,35 @@ def test_a_layer_that_hangs_at_the_start_comes_in_when_it_is_done(
     assert runtime.status()["state"] == "healthy"
 
 
+def test_a_hint_while_a_layer_hangs_is_not_lost(run, three, content, config_of):
+    """What a call brings late is not taken if the layer has changed since it began."""
+
+    class Slow(FakeSource):
+        free = threading.Event()
+        reading = threading.Event()
+
+        @hookimpl
+        def load(self):
+            loaded = super().load()
+            self.reading.set()
+            self.free.wait(20)
+            return loaded
+
+    slow = Slow(content("b", 0))
+    slow.free.set()
+    layers = [layer(three[0], "a"), optional(slow, timeout=0.05)]
+    runtime = run(layers, sweep=60.0)
+    slow.free.clear()
+    slow.reading.clear()
+    slow.set(content("b", 1))
+    assert slow.reading.wait(20)
+    wait_until(lambda: rows(runtime)["b"]["error"], "the status")
+    slow.set(content("b", 2))
+    slow.free.set()
+
+    wait_until(lambda: config_of(runtime)["b"] == 2, "the newer content")
+
+
 def test_faults_of_all_layers_come_at_once_and_name_them(three):
     """Each fault of content says in which layer it is; the change is refused."""
     a, b, c = three

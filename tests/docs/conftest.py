@@ -19,6 +19,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import attrs
 import pytest
@@ -184,8 +185,8 @@ def page(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     said.touch()
     page = Page(folder, said)
     before = set(sys.modules)
-    with contextlib.closing(page):
-        yield page
+    with mock.patch.dict(os.environ), contextlib.closing(page):
+        yield page  # a variable that it sets is set for this page alone
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(folder)):
             del sys.modules[name]

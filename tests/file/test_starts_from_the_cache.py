@@ -630,6 +630,20 @@ def test_with_a_bad_key_there_is_no_cache(
     assert kept(state)[0].read_bytes() == before
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_key_of_somebody_else_seals_nothing_for_root_either(
+    write: Any, start: Start, state: Path, parsed: Any
+) -> None:
+    """Whoever put it there could seal a configuration of their own with it."""
+    file = write({"app.yaml": app()})
+    start(file)
+    os.chown(state / "state.key", 1234, 1234)
+    parsed.clear()
+    start(file)
+
+    assert parsed == ["app.yaml"]
+
+
 def test_processes_that_start_at_once_agree_on_a_key(tmp_path: Path) -> None:
     """One of them makes it, all of them use it, and nothing else is left there."""
     barrier, keys = threading.Barrier(8), []

@@ -28,12 +28,19 @@ SECTIONS = (
 )
 
 
+def content(section, value):
+    """Return a section; what `requires` says has to be true."""
+    if section == "requires":
+        return {"plugins": [{"name": "pluggy", "version": f">=0.{value!r}"}]}
+    return {"v": value}
+
+
 def document(section, value):
     """Return what the source holds."""
     return {
         "modules": [{"name": "m", "type": "fake"}],
-        **{name: {"v": 1} for name in SECTIONS},
-        section: {"v": value},
+        **{name: content(name, 1) for name in SECTIONS},
+        section: content(section, value),
     }
 
 
@@ -69,7 +76,8 @@ def test_a_change_of_any_section_comes_into_force(section):
         source.set(document(section, 2))
 
         assert isinstance(runtime.reload(), Applied)
-        assert runtime.snapshot.document.sections[section] == {"v": 2}
+        loaded = Document.from_mapping({section: content(section, 2)})
+        assert runtime.snapshot.document.sections[section] == loaded.sections[section]
         assert runtime.module("m") is not before
 
 

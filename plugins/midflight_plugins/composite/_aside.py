@@ -26,6 +26,7 @@ class _Job:
     # A thread does not live on in a forked child.
     process: int = attrs.field(factory=os.getpid)
     late: bool = False
+    outdated: bool = False
     result: Any = None
     error: BaseException | None = None
     ended: float = 0.0
@@ -41,7 +42,8 @@ class _Job:
     @property
     def stale(self) -> bool:
         """Whether it came back so late that things may be otherwise by now."""
-        return self.late and time.monotonic() - self.ended > FRESH
+        waited = time.monotonic() - self.ended > FRESH
+        return self.late and (waited or self.outdated)
 
 
 @attrs.define(eq=False)
@@ -84,6 +86,11 @@ class Aside:
         if job.error is not None:
             raise job.error
         return job.result
+
+    def outdate(self) -> None:
+        """Note a change that a call under way may have missed."""
+        if (job := self._job) is not None:
+            job.outdated = True
 
     def _start(self, hook: str, function: Callable[[], Any]) -> _Job:
         job = self._job = _Job(hook, function)

@@ -46,7 +46,7 @@ class Part:
         error: why it cannot be read; empty if it can.
         invalid: what is wrong with what it holds now, if anything is.
         lost: whether the last look at its token failed.
-        changed: whether the last read gave something new.
+        changed: whether it gave something new that no merge was made with yet.
     """
 
     spec: Spec
@@ -82,6 +82,12 @@ class Part:
     def is_fatal(self) -> bool:
         """Whether the whole cannot be had because of this layer."""
         return bool(self.error) and not self.spec.optional
+
+    def hint(self) -> None:
+        """Note that its watch said something."""
+        if self._reading is not None:
+            self._reading.outdate()
+        self.hinted = True
 
     def _came_late(self) -> None:
         self.hinted = True
@@ -128,7 +134,7 @@ class Part:
         """Read it; what is wrong with it is kept as `error` or `invalid`."""
         if self.hinted:
             self.seen = None  # from before the hint
-        self.hinted = self.changed = False
+        self.hinted = False
         if self.participant is None:
             return
         try:
@@ -164,7 +170,8 @@ class Part:
         self.told = told is not None
         self.token = self.seen if told is None else told
         self.proven = self.told or (self.seen is not None and self.seen == unproven)
-        self.changed = self.given is None or document is not self.given.document
+        if self.given is None or document is not self.given.document:
+            self.changed = True
         self.loaded, self.invalid = loaded, None
         self.given = Given(self.name, self.source, document, loaded.positions)
         self._up()
@@ -178,7 +185,7 @@ class Part:
             if self.spec.optional:
                 stays = "what it gave before stays" if self.given else "it is left out"
                 _log.warning("layer `%s` is down, %s: %s", self.name, stays, text)
-        self.error, self.changed = text, False
+        self.error = text
 
     def _up(self) -> None:
         if self.error and self.spec.optional:

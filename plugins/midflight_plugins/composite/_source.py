@@ -115,8 +115,12 @@ class CompositeSource:
         for part in due:
             part.read()
         _raise_for(parts)
-        self._author = _author(self._author, [part for part in due if part.changed])
-        return self._merged(parts)
+        changed = [part for part in parts if part.changed]
+        self._author = _author(self._author, changed)
+        merged = self._merged(parts)
+        for part in changed:
+            part.changed = False
+        return merged
 
     @hookimpl
     def watch(

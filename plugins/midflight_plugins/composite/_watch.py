@@ -30,7 +30,7 @@ class _Opening:
     def hint(self) -> None:
         """Take a hint: mark the layer, then tell the core."""
         if self.alive:
-            self.part.hinted = True
+            self.part.hint()
             self.notify()
 
     def enter(self) -> None:

@@ -14,7 +14,7 @@ import attrs
 from midflight.errors import Code, Fault, Path, Place, shown
 from midflight_plugins.file._limits import Limits
 from midflight_plugins.file._scalars import Surprise, resolve
-from midflight_plugins.file._text import Parsed, Spot
+from midflight_plugins.file._text import Parsed, Spot, hides
 
 _CORE = "tag:yaml.org,2002:"
 _FREE_EXPANSION = 10_000
@@ -130,13 +130,14 @@ class Builder:
         return value
 
     def _surprised(self, odd: Surprise, text: str, mark: Any) -> None:
+        secret = hides(self._path())
         self.fault(
             odd.code,
             odd.message,
             mark,
-            found=shown(text),
+            found="" if secret else shown(text),
             expected=odd.expected,
-            hint=odd.hint,
+            hint="quote it" if secret else odd.hint,
         )
 
     def _tagged(self, tag: str, text: str, mark: Any) -> Any:
@@ -160,7 +161,8 @@ class Builder:
             return text
         if type(value) not in kinds[kind]:
             msg = f"value does not fit its tag `!!{kind}`"
-            self.fault(Code.E_TYPE, msg, mark, found=shown(text))
+            found = "" if hides(self._path()) else shown(text)
+            self.fault(Code.E_TYPE, msg, mark, found=found)
             return text
         return float(value) if kind == "float" else value
 
@@ -187,6 +189,7 @@ class Builder:
             self._key_or_value(None, mark, 1)
             return
         if name not in self._anchors:
+            name = "…" if hides(self._path()) else name
             msg = f"alias `*{name}` has no anchor before it"
             hint = f"write `&{name}` before the value it stands for, or quote it"
             self.fault(Code.E_SYNTAX, msg, mark, found=f"*{name}", hint=hint)

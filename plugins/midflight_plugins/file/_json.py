@@ -11,7 +11,15 @@ import attrs
 
 from midflight.errors import Code, Fault, Path, Place, shown
 from midflight_plugins.file._limits import Limits
-from midflight_plugins.file._text import LONGEST_NUMBER, Parsed, Spot, empty, spot_at
+from midflight_plugins.file._text import (
+    LONGEST_NUMBER,
+    Parsed,
+    Spot,
+    empty,
+    hides,
+    may_be_secret,
+    spot_at,
+)
 
 _SHOWN = 60
 _TOKEN = re.compile(r'[ \t\r\n]*(?:("(?:[^"\\]|\\.)*")|([{}\[\],:])|([^\s{}\[\],:"]+))')
@@ -158,7 +166,8 @@ def _oddities(text: str, source: str) -> Iterator[Fault]:
         fault = _number(item.text)
         if fault is not None:
             place = Place(source, *spot_at(text, item.value))
-            yield attrs.evolve(fault, path=item.path, place=place)
+            found = "" if hides(item.path) else fault.found
+            yield attrs.evolve(fault, path=item.path, place=place, found=found)
 
 
 def _number(word: str) -> Fault | None:
@@ -212,6 +221,8 @@ def _syntax(exc: json.JSONDecodeError, text: str, source: str) -> Fault:
         hint = "close what is opened here"
         message = f"`{text[opened]}` is never closed: {message}"
     found = repr(rest.split("\n", 1)[0][:30]) if rest.strip() else "the end of the file"
+    if rest.strip() and may_be_secret(text, exc.pos):
+        found = ""
     return Fault(Code.E_SYNTAX, message, (), Place(source, *spot), found, hint=hint)
 
 

@@ -22,7 +22,8 @@ def find_key(state_dir: Path) -> bytes | None:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no key, or others may read the one in the state directory.
+        ValueError: it is no key, or the one in the state directory is somebody else's
+            or may be read by others.
     """
     given = _given()
     if given is not None:
@@ -34,9 +35,11 @@ def find_key(state_dir: Path) -> bytes | None:
         return None
     with open(handle, "rb") as file:
         status = os.fstat(handle)
-        me = os.geteuid()
-        ours = me == 0 or status.st_uid in (me, 0)
-        if not ours or stat.S_IMODE(status.st_mode) & 0o077:
+        # Also for root: who put a key there could seal a configuration with it.
+        if status.st_uid not in (os.geteuid(), 0):
+            msg = f"{path}: it belongs to user {status.st_uid}; remove it"
+            raise ValueError(msg)
+        if stat.S_IMODE(status.st_mode) & 0o077:
             msg = f"{path}: others may read or write it; `chmod 600` it"
             raise ValueError(msg)
         return _checked(file.read(_LENGTH + 1), path)

@@ -18,6 +18,9 @@ LONGEST_NUMBER = 100
 _MOST_ODD = 10
 _BOMS = (b"\xff\xfe", b"\xfe\xff")
 _ODD = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SECRET = re.compile("pass|pwd|secret|token|credential|key|dsn|auth", re.IGNORECASE)
+_KEY = re.compile(r"""[\w"']\s*(?::(?:\s|$)|=\s*(?:[^\s=]|$))""")
+_MOST_ABOVE = 200  # lines; a private key has some fifty
 _PLAIN = bytes([9, 10, 13, *range(0x20, 0x7F)])
 
 
@@ -49,6 +52,24 @@ class Parsed:
 def spot_at(text: str, offset: int) -> Spot:
     """Return line and column of an offset."""
     return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
+
+
+def hides(path: Path) -> bool:
+    """Tell whether a path has a key that is called like a secret."""
+    return any(isinstance(key, str) and _SECRET.search(key) for key in path)
+
+
+def may_be_secret(text: str, offset: int) -> bool:
+    """Tell whether what stands at an offset may be a secret, by the key before it.
+
+    For texts that cannot be read: then no path is known.
+    """
+    for line in reversed(text[:offset].rsplit("\n", _MOST_ABOVE)[-_MOST_ABOVE:]):
+        if "PRIVATE KEY" in line:
+            return True
+        if _KEY.search(line):
+            return _SECRET.search(line) is not None
+    return False
 
 
 def empty(source: str) -> Fault:
