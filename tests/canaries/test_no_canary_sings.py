@@ -87,8 +87,15 @@ class Mine:
         self._put("site.yaml", {**site, "vault": {"passwd": c[49]}})
 
     def _put(self, name, raw):
+        text = json.dumps(raw)  # JSON is YAML
+        if self.broken == "flow":
+            text = f"vault: {{port: ${{P}}, password: {self.canaries[46]}}}\n"
+        if self.broken == "block":
+            text = f"vault:\n  api_key: |\n  {self.canaries[46]}\n   x: [\n"
+        if self.broken == "quotes":
+            text = f'{{"password": "{self.canaries[46]}" {self.canaries[47]}, "a": 1}}'
         path = self.folder / f"{name}.new"
-        path.write_text(json.dumps(raw))  # JSON is YAML
+        path.write_text(text)
         path.rename(self.folder / name)
 
     def midflight(self, *words):
@@ -182,7 +189,7 @@ def test_a_service_full_of_secrets_shows_none(mine):
             mine.port = change["port"]
             mine.write()
             seen = mine.until(r"rejected|rolled_back|rolled back|failed", service, seen)
-        for broken in ("type", "reference", "start"):
+        for broken in ("type", "reference", "flow", "block", "quotes", "start"):
             mine.port, mine.broken = 0, broken
             mine.write()
             seen = mine.until(r"rejected|rolled_back|rolled back|failed", service, seen)

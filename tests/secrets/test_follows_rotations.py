@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from midflight import Secret
-from midflight_plugins.secrets._watching import steps
+from midflight_plugins.secrets._watching import Watcher, steps
 
 PATIENCE = 10.0
 
@@ -177,3 +177,18 @@ def test_the_way_to_a_file_is_what_is_watched(tmp_path):
 
     assert (str(tmp_path), "link") in found
     assert (str(tmp_path / "real"), "deep") in found
+
+
+def test_an_event_waits_for_nobody(tmp_path):
+    """The watching thread takes no lock that whoever looks may hold: no deadlock."""
+    (tmp_path / "s").write_text("one")
+    hinted = threading.Event()
+    watcher = Watcher(hinted.set)
+    watcher.follow(frozenset({str(tmp_path / "s")}))
+    try:
+        with watcher._lock:
+            (tmp_path / "s").write_text("two")
+
+            assert hinted.wait(PATIENCE)
+    finally:
+        watcher.close()

@@ -16,6 +16,7 @@ from midflight_plugins.file._text import (
     Parsed,
     Spot,
     empty,
+    first_token,
     hides,
     may_be_secret,
     spot_at,
@@ -220,7 +221,7 @@ def _syntax(exc: json.JSONDecodeError, text: str, source: str) -> Fault:
         spot = spot_at(text, opened)
         hint = "close what is opened here"
         message = f"`{text[opened]}` is never closed: {message}"
-    found = repr(rest.split("\n", 1)[0][:30]) if rest.strip() else "the end of the file"
+    found = first_token(rest) if rest.strip() else "the end of the file"
     if rest.strip() and may_be_secret(text, exc.pos):
         found = ""
     return Fault(Code.E_SYNTAX, message, (), Place(source, *spot), found, hint=hint)

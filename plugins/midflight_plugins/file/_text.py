@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from midflight.errors import Code, Fault, Path, Place
+from midflight.errors import Code, Fault, Path, Place, shown
 
 Spot = tuple[int, int]
 """Line and column, counted from 1."""
@@ -20,6 +20,7 @@ _BOMS = (b"\xff\xfe", b"\xfe\xff")
 _ODD = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SECRET = re.compile("pass|pwd|secret|token|credential|key|dsn|auth", re.IGNORECASE)
 _KEY = re.compile(r"""[\w"']\s*(?::(?:\s|$)|=\s*(?:[^\s=]|$))""")
+_WORD = re.compile(r"\w{1,30}|[\s\S]")
 _MOST_ABOVE = 200  # lines; a private key has some fifty
 _PLAIN = bytes([9, 10, 13, *range(0x20, 0x7F)])
 
@@ -70,6 +71,12 @@ def may_be_secret(text: str, offset: int) -> bool:
         if _KEY.search(line):
             return _SECRET.search(line) is not None
     return False
+
+
+def first_token(rest: str) -> str:
+    """Return the word or mark that a text begins with; what follows may be a secret."""
+    found = _WORD.match(rest.strip())
+    return shown(found[0]) if found else ""
 
 
 def empty(source: str) -> Fault:

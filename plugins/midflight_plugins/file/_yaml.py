@@ -8,7 +8,13 @@ from typing import Any
 from midflight.errors import Code, Fault, Place
 from midflight_plugins.file._builder import Builder, Refused
 from midflight_plugins.file._limits import Limits
-from midflight_plugins.file._text import Parsed, empty, may_be_secret, spot_at
+from midflight_plugins.file._text import (
+    Parsed,
+    empty,
+    first_token,
+    may_be_secret,
+    spot_at,
+)
 
 
 def parse(text: str, source: str, limits: Limits, *, record: bool = False) -> Parsed:
@@ -120,7 +126,7 @@ def _syntax(exc: Any, builder: Builder, text: str) -> Fault:
         hint = "indent with spaces, not with tabs"
     place = builder.place(mark) if mark is not None else None
     line_rest = rest.split("\n", 1)[0].strip()
-    found = repr(line_rest[:30]) if line_rest else "the end of the line or file"
+    found = first_token(line_rest) if line_rest else "the end of the line or file"
     if met is not None and line_rest and may_be_secret(text, met.index):
         found = ""
     return Fault(

@@ -92,15 +92,17 @@ class Watcher:
             self._observer.unschedule(watch)
 
     def on_event(self, directory: str, paths: set[str], kind: str) -> None:
-        """Take an event of a directory; the files may be reached another way now."""
+        """Take an event of a directory.
+
+        The files may be reached another way now: whoever looks calls `follow` again.
+        Not here: this thread holds a lock of the observer that `follow` waits for.
+        """
         if self._closed or not (kind in _COMPLETE or _coarse(kind, paths)):
             return
         names = self._names.get(directory, set())
         near = {os.path.basename(each) for each in paths if each != directory}
         if directory in paths or names & near:
-            self.follow(self._files)
-            if not self._closed:
-                self._notify()
+            self._notify()
 
 
 class _Handler:
