@@ -30,13 +30,28 @@ pytest_plugins = [
 ]
 
 
+_OF_TESTS = ("MIDFLIGHT_REQUIRE_SERVERS", "MIDFLIGHT_TEST_")
+_OF_SYSTEMD = {"STATE_DIRECTORY", "CREDENTIALS_DIRECTORY"}
+
+
+def _is_setting(name: str) -> bool:
+    """Tell whether a variable changes what Midflight does, not what tests do."""
+    ours = name.startswith("MIDFLIGHT_") and not name.startswith(_OF_TESTS)
+    return ours or name in _OF_SYSTEMD
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _surroundings(
     tmp_path_factory: pytest.TempPathFactory, canaries: list[str]
 ) -> Iterator[None]:
-    """Let no test keep state in the user's home; put a canary into every mine."""
+    """Let no test keep state in the user's home; put a canary into every mine.
+
+    Nor does a setting of the one who runs the tests, or of systemd, reach any.
+    """
     logging.getLogger("midflight").setLevel(logging.DEBUG)
     with pytest.MonkeyPatch.context() as patch:
+        for name in filter(_is_setting, [*os.environ]):
+            patch.delenv(name)
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("home")))
         for n, canary in enumerate(canaries):
             patch.setenv(f"CANARY_{n:02}_PASSWORD", canary)

@@ -12,6 +12,7 @@ On PostgreSQL and MariaDB the tables come first; the password stays out of the U
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import shlex
 import shutil
@@ -43,6 +44,7 @@ class Follower:
         self._process = subprocess.Popen(
             [SCRIPT, "run", uri, *options],
             cwd=folder,
+            env={**os.environ, "MIDFLIGHT_STATE_DIR": f"state-{name}"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -6,6 +6,7 @@ Everything happens in a copy in a temporary folder, on free ports of its own.
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import shutil
 import socket
@@ -38,6 +39,7 @@ class Demo:
         process = subprocess.Popen(
             [SCRIPT, *arguments],
             cwd=self.folder,
+            env={**os.environ, "MIDFLIGHT_STATE_DIR": "state"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

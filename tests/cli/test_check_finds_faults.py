@@ -37,6 +37,23 @@ def test_says_that_all_is_well(midflight, with_types):
     assert result.stdout.startswith("ok: 2 modules, digest ")
 
 
+@pytest.mark.parametrize("where", ["config", "extra", "section"])
+def test_tells_no_digest_of_secrets(midflight, folder, with_types, where):
+    """It would be another one each time: the next process tells it otherwise."""
+    text = {
+        "config": "modules: [{name: a, type: plain, config: {a: [{token: x}]}}]\n",
+        "extra": "modules: [{name: a, type: plain, token: x}]\n",
+        "section": "modules: []\nweb: {token: x}\n",
+    }[where]
+    (folder / "app.yaml").write_text(text)
+    words = ("check", "app.yaml", *with_types)
+    found = json.loads(midflight(*words, "--format", "json").stdout)
+
+    assert midflight(*words).stdout.startswith("ok: ")
+    assert "digest" not in midflight(*words).stdout
+    assert (found["ok"], found["digest"]) == (True, None)
+
+
 def test_shows_every_fault_at_once(midflight, bad, with_types):
     """All faults come together, in the order of their places."""
     result = midflight("check", "app.yaml", *with_types, code=1)

@@ -130,6 +130,53 @@ def test_runs_without_state_if_told_so(started, home):
     assert not home.exists()
 
 
+@pytest.mark.parametrize("place", ["app.yaml", "app.yaml/state"])
+def test_what_is_no_directory_is_a_usage_error(run, folder, place):
+    """Who names it means it: nothing is started without."""
+    service = run("--state-dir", place)
+
+    assert service.end() == 2
+    assert service.text.count("Not a directory") == 1
+    assert "state in" not in service.text
+
+
+@pytest.mark.parametrize("trouble", ["owner", "mode", "systemd"])
+def test_a_directory_that_cannot_be_used_is_told_once(run, folder, trouble, boot):
+    """One line says what is true of it, and nothing is tried there."""
+    where = folder / "mine"
+    where.mkdir(mode=0o700)
+    env, said = {}, "others may write it (mode 777)"
+    if trouble == "systemd":
+        where, said = folder / "app.yaml", "Not a directory"
+        env = {"STATE_DIRECTORY": str(where)}
+    elif trouble == "mode":
+        where.chmod(0o777)
+    else:
+        said = f"it belongs to user {os.geteuid()}, not to {os.geteuid() + 1}"
+    words = () if env else ("--state-dir", "mine")
+    service = run(*words, env=env, boot=boot if trouble == "owner" else None)
+    service.until("ready")
+
+    lines = [line for line in service.lines if str(where) in line and "state" in line]
+    assert len(lines) == 1
+    assert f"no state is kept: {where}: {said}" in lines[0]
+    assert "control" not in service.text
+    assert service.stop() == 0
+
+
+@pytest.fixture
+def boot(folder):
+    """Return a start of the command line by another user than owns the folder."""
+    file = folder / "boot.py"
+    file.write_text(
+        "import os\n"
+        f"os.geteuid = lambda: {os.geteuid() + 1}\n"
+        "from midflight_plugins.cli._app import main\n"
+        "main()\n"
+    )
+    return str(file)
+
+
 LAYERED = """\
 state_dir = "kept"
 watch = true
@@ -251,6 +298,19 @@ def test_runs_layers_of_the_settings(service, state, layered, midflight):
     assert running.stop() == 0
 
 
+def test_reload_says_who_asked(service, layered, midflight, monkeypatch):
+    """The outcome names the user, as the author of a change is named elsewhere."""
+    monkeypatch.setenv("LOGNAME", "ada")
+    running = service("--no-watch")
+    running.until("ready")
+    (layered / "overrides.yaml").write_text("{}\n")
+    outcome = json.loads(midflight("reload", "--format", "json").stdout)
+
+    assert outcome["outcome"] == "applied"
+    assert outcome["actor"].startswith("ada@")
+    assert running.stop() == 0
+
+
 def test_reload_tells_what_is_wrong(service, layered, midflight):
     """A change that is refused has exit status 1, and its faults are shown."""
     running = service("--no-watch")
@@ -292,7 +352,8 @@ def test_says_that_no_service_runs(midflight, folder, words):
     none = midflight(*words, code=3).stderr
 
     assert str(folder / "nowhere") in one
-    assert "no service of this user runs" in none
+    assert "no service runs in the default place" in none
+    assert "--state-dir" in none
 
 
 def test_finds_the_only_service(started, midflight, home):

@@ -42,6 +42,20 @@ class Two:
 class Three:
     Config = {"properties": {"port": {"type": "integer"}}, "required": ["port"]}
 """
+HIDES = """\
+import attrs
+from midflight import Secret
+
+
+@attrs.frozen
+class Settings:
+    key: Secret = Secret("x")
+    more: Secret | None = None
+
+
+class Hides:
+    Config = Settings
+"""
 
 
 def test_lists_every_plugin(midflight):
@@ -105,6 +119,28 @@ def test_lists_module_types_for_people(midflight, with_types):
         "    rate   int  = 1\n"
         '    motto  str  = "go"\n'
     ) in text
+
+
+def test_names_a_secret_as_one_imports_it(midflight, folder):
+    """Where it is defined inside is nobody's business."""
+    (folder / "hides.py").write_text(HIDES)
+    text = midflight("modules", "--module", "hides=hides:Hides").stdout
+
+    assert "    key   Secret         = ********" in text.replace('"', "")
+    assert "    more  Secret | None  = null" in text
+    assert "_secret" not in text
+
+
+def test_the_help_of_durations_shows_no_formula(midflight):
+    """What a duration may be is said where one is wrong."""
+    text = midflight("run", "--help").stdout
+    wrong = [midflight("run", "--deadline", w, code=2).stderr for w in ("0", "x")]
+
+    assert "<x" not in text
+    assert "31622400" not in text
+    assert "[default: 30]" in text
+    for said in wrong:
+        assert "is not a number of seconds, more than 0" in " ".join(said.split())
 
 
 @pytest.mark.parametrize("cls", ["One", "Two", "Three"])

@@ -124,6 +124,18 @@ def test_a_reload_answers_with_its_outcome(runtime, source, state_dir):
     assert content["faults"][0]["path"] == "modules"
 
 
+def test_a_question_that_was_answered_is_not_logged(runtime, state_dir, caplog):
+    """Who asks each second fills no log; a change and what went wrong are in it."""
+    caplog.set_level("DEBUG", "midflight.control")
+    asked(state_dir, "GET", "/api/v1/status")
+    assert not caplog.records
+    asked(state_dir, "GET", "/api/v1/no")
+    asked(state_dir, "POST", "/api/v1/reload")
+
+    assert '"GET /api/v1/no HTTP/1.1" 404' in caplog.text
+    assert '"POST /api/v1/reload HTTP/1.1" 200' in caplog.text
+
+
 def test_a_value_is_explained(runtime, state_dir):
     """`GET /api/v1/explain?path=…` gives each value below a path, with its place."""
     _, _, content = asked(
@@ -151,7 +163,19 @@ def test_a_value_is_explained(runtime, state_dir):
     _, _, content = asked(state_dir, "GET", "/api/v1/explain?path=modules.api.config.n")
     assert [row["path"] for row in content["values"]] == ["modules.api.config.n[0]"]
     _, _, content = asked(state_dir, "GET", "/api/v1/explain?all=1")
-    assert len(content["values"]) == 5
+    assert len(content["values"]) == 4
+
+
+def test_a_name_that_its_path_says_is_no_row(runtime, state_dir):
+    """A module's name stands in its path already; who asks for it gets it."""
+    _, _, content = asked(state_dir, "GET", "/api/v1/explain?path=modules.api")
+    assert [row["path"] for row in content["values"]] == [
+        "modules.api.type",
+        "modules.api.config.rate",
+        "modules.api.config.n[0]",
+    ]
+    _, _, content = asked(state_dir, "GET", "/api/v1/explain?path=modules.api.name")
+    assert [row["value"] for row in content["values"]] == ["api"]
 
 
 @pytest.mark.parametrize(

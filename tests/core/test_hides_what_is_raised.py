@@ -26,7 +26,7 @@ class Raises:
     """A module that tells what it must not, in an error of ours."""
 
     hook = "start"
-    kind = TransientError
+    kind: Any = TransientError
 
     def __init__(self, name):
         self.word = ""

@@ -30,15 +30,17 @@ def midflight(*words):
 
 
 @pytest.mark.xdist_group("pages")
-def test_two_processes_follow_one_document(demo, database_url, monkeypatch):
-    """A put reaches both, and so does the way back to an earlier version."""
+def test_two_processes_follow_one_document(demo, database_url, monkeypatch, tmp_path):
+    """A put reaches both, and so does the way back; nothing is left in the home."""
     lines: list[str] = []
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("CONFIG_DATABASE", database_url)
     uri = "database:${CONFIG_DATABASE}"
     midflight("db", "upgrade", uri)
     demo.play(lines.append, uri)
     told = "\n".join(lines)
 
+    assert not (tmp_path / "home").exists()
     each = r".*one: api allows {0} .*two: api allows {0} "
     story = "".join(each.format(rate) for rate in (10, 25, 10))
     assert re.search(story, told, re.DOTALL), told

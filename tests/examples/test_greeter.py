@@ -7,6 +7,7 @@ import importlib
 import re
 import shutil
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,19 @@ def test_the_demo_tells_the_whole_story(greeter):
         told,
         re.DOTALL,
     ), told
+
+
+@pytest.mark.xdist_group("pages")
+def test_the_demo_leaves_nothing_behind(greeter, tmp_path, monkeypatch):
+    """All that its service keeps is in the copy, which goes with the demo."""
+    lines: list[str] = []
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
+    greeter["demo"].play(lines.append)
+    [told] = [line for line in lines if "state in " in line]
+
+    assert not (tmp_path / "home").exists()
+    assert "/greeter/state" in told
+    assert not Path(told.partition("state in ")[2]).exists()
 
 
 def free_ports(count):

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import threading
 
 import pytest
 from click.testing import CliRunner
 
-from midflight import Runtime
+from midflight import Runtime, hookimpl
+from midflight.testing import wait_until
 from midflight_plugins.cli._app import app
 from midflight_plugins.memory import MemorySource
 from midflight_plugins.overrides import OverridesSource
+from midflight_plugins.overrides._commands import override
+from midflight_plugins.overrides._process import Process
 
 RATE = "modules.api.config.rate"
 
@@ -20,9 +26,10 @@ def store(tmp_path, monkeypatch):
     return "file:overrides.yaml"
 
 
-def run(*args, code=0):
+def run(*args, code=0, before=(), stdin=None, **environ):
     """Run `midflight override …` and return what it says."""
-    result = CliRunner().invoke(app, ["override", *args])
+    words = [*before, "override", *args]
+    result = CliRunner().invoke(app, words, input=stdin, env=environ)
     assert result.exit_code == code, result.output
     return result.output
 
@@ -128,10 +135,105 @@ def test_the_store_comes_from_the_settings(store, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("text", ["[overrides", "[overrides]\nstore = 5\n"])
 def test_settings_that_are_wrong_are_told(store, tmp_path, text):
-    """With the file's name."""
+    """With the file's name, and the exit status of every command."""
     (tmp_path / "midflight.toml").write_text(text)
 
-    assert "midflight.toml" in run("list", code=1)
+    assert "midflight.toml:" in run("list", code=2)
+    assert run("list", "--store", store) == "no overrides\n"
+
+
+def test_every_way_to_give_settings_names_the_store(store, tmp_path):
+    """`--set` wins over the environment; a file's store begins where the file is."""
+    (tmp_path / "there").mkdir()
+    file = tmp_path / "there" / "settings.toml"
+    file.write_text('[overrides]\nstore = "o.yaml"\n')
+    run("set", "limits.most", "1", before=["--settings", str(file)])
+    told = ["--set", "overrides.store=file:x.yaml"]
+    run("set", "limits.most", "2", before=told, MIDFLIGHT_OVERRIDES="file:y.yaml")
+
+    assert OverridesSource(f"file:{tmp_path}/there/o.yaml").list()[0].value == 1
+    assert OverridesSource("file:x.yaml").list()[0].value == 2
+    assert not (tmp_path / "y.yaml").exists()
+
+
+def test_it_works_as_a_command_of_its_own(store, state_dir):
+    """Below another root than ours, the environment names store and directory."""
+    environ = {"MIDFLIGHT_OVERRIDES": store, "MIDFLIGHT_STATE_DIR": state_dir}
+    result = CliRunner().invoke(override, ["set", RATE, "5"], env=environ)
+
+    assert "applied as generation 2" in result.output
+
+
+@pytest.mark.parametrize("how", ["file", "environment"])
+def test_the_service_of_the_settings_is_asked(store, state_dir, tmp_path, how):
+    """What it refuses is taken back, though nothing named its directory."""
+    environ = {"MIDFLIGHT_STATE_DIR": state_dir} if how == "environment" else {}
+    where = "" if environ else 'state_dir = "state"\n'
+    settings = f'{where}[overrides]\nstore = "overrides.yaml"\n'
+    (tmp_path / "midflight.toml").write_text(settings)
+
+    assert "applied as generation 2" in run("set", RATE, "5", **environ)
+    assert "it was taken back" in run("set", RATE, "--", "-1", code=1, **environ)
+    assert [each.value for each in OverridesSource(store).list()] == [5]
+
+
+def test_settings_without_a_state_directory_ask_nobody(store, state_dir):
+    """`--set state_dir=false` stores and does not wait."""
+    words = "set", RATE, "--store", store, "--", "-1"
+    said = run(*words, before=["--set", "state_dir=false"])
+
+    assert "stored, not yet applied" in said
+
+
+@pytest.mark.parametrize("there", ["none", "empty", "dead", "file"])
+def test_where_no_service_answers_it_is_only_stored(store, tmp_path, there):
+    """A state directory of the settings need not be one of a running service."""
+    folder = tmp_path / "state"
+    if there == "file":
+        folder.touch()
+    elif there != "none":
+        folder.mkdir()
+    if there == "dead":
+        with socket.socket(socket.AF_UNIX) as dead, contextlib.chdir(folder):
+            dead.bind("control.sock")
+    told = {"MIDFLIGHT_STATE_DIR": str(folder)}
+    said = run("set", RATE, "5", "--store", store, **told)
+
+    assert "a running service applies it by its own watch" in said
+    assert [each.value for each in OverridesSource(store).list()] == [5]
+
+
+def test_who_may_not_ask_is_told_so(store, tmp_path, monkeypatch):
+    """The override is stored, and a warning says that nobody was asked."""
+
+    def refused(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("http.client.HTTPConnection.request", refused)
+    told = {"MIDFLIGHT_STATE_DIR": str(tmp_path)}
+    said = run("set", RATE, "5", "--store", store, **told)
+
+    assert "warning: the process in" in said
+    assert "stored, not yet applied" in said
+
+
+def test_a_process_that_answers_nonsense_keeps_an_override_out(store, tmp_path):
+    """Somebody lives there and cannot be understood: nothing is stored."""
+    with socket.socket(socket.AF_UNIX) as deaf, contextlib.chdir(tmp_path):
+        deaf.bind("control.sock")
+        deaf.listen()
+
+        def hang_up():
+            deaf.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        told = {"MIDFLIGHT_STATE_DIR": str(tmp_path)}
+        said = run("set", RATE, "5", "--store", store, code=3, **told)
+        thread.join()
+
+    assert "no process answers" in said
+    assert OverridesSource(store).list() == ()
 
 
 def test_a_store_in_memory_is_refused(store):
@@ -160,3 +262,128 @@ def test_a_secret_is_not_listed(store):
     said = run("list", "--store", store)
     assert "hush-hush" not in said
     assert "values are hidden" in said
+
+
+BAD = "modules: {evry: {config: {rate: 1}}, mial: {config: {rate: 1}}}\n"
+
+
+@pytest.fixture
+def wrong(state_dir, tmp_path):
+    """Store two overrides that the service refuses, and return its directory."""
+    (tmp_path / "overrides.yaml").write_text(BAD)
+    return state_dir  # without a watch it has not seen them
+
+
+def test_one_of_two_that_are_wrong_is_taken_away(store, wrong):
+    """The command says that it is stored, and what the service still refuses."""
+    words = "--store", store, "--state-dir", wrong
+    said = run("unset", "modules.evry", *words)
+
+    assert "stored; the service is still rejected because of:" in said
+    assert "mial" in said
+    assert "evry" not in said
+    assert "(was there before)" in said
+    assert "applied as generation 1" in run("unset", "modules.mial", *words)
+
+
+def test_a_good_one_beside_a_wrong_one_is_kept(store, wrong):
+    """As JSON, what the service still refuses is a list."""
+    words = "--store", store, "--state-dir", wrong, "--format", "json"
+    data = json.loads(run("set", RATE, "5", *words))
+
+    assert data["state"] == "stored"
+    assert len(data["standing"]) == 2
+
+
+def test_the_service_knows_the_author_though_its_watch_is_quicker(
+    store, make, tmp_path, monkeypatch
+):
+    """The author is told before the change is there, and only for that one."""
+    seen = []
+
+    class Noted:
+        @hookimpl
+        def on_outcome(self, outcome):
+            seen.append(outcome)
+
+    folder = tmp_path / "state"
+    options = {"watch": True, "state_dir": folder, "plugins": [Noted()]}
+    with make(OverridesSource(store), **options) as runtime:
+        ask = Process.ask
+
+        def late(process, author):
+            wait_until(lambda: runtime.snapshot.generation == 2)
+            return ask(process, author)
+
+        monkeypatch.setattr(Process, "ask", late)
+        words = "--store", store, "--state-dir", str(folder), "--author", "ada"
+        run("set", RATE, "5", *words)
+
+    assert next(each.actor for each in seen if each.generation == 2) == "ada"
+    assert not list(folder.glob("*author*"))
+
+
+@pytest.mark.parametrize(("bad", "code"), [("-1", 1), ("100", 4)])
+def test_what_is_refused_is_told_as_by_every_command(store, state_dir, bad, code):
+    """With a head and its parts below; the line that was taken back is not shown."""
+    run("set", RATE, "5", "--store", store, "--state-dir", state_dir)
+    words = "--store", store, "--state-dir", state_dir, RATE, "--", bad
+    said = run("set", *words, code=code)
+
+    assert said.startswith("error[E_")
+    assert "= at:       modules.api" in said
+    assert "overrides.yaml:" not in said
+    assert "rate: 5" not in said
+
+
+def test_an_override_that_is_wrong_shows_no_line_of_the_file(store, state_dir):
+    """The store is as before: at that place something else stands, or nothing."""
+    run("set", RATE, "5", "--store", store, "--state-dir", state_dir)
+    words = "--store", store, "--state-dir", state_dir, "modules.api.type", "limitre"
+    said = run("set", *words, code=1)
+
+    assert "E_MODULETYPE" in said
+    assert " | " not in said
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("modules.db.config.password", "hush-hush"),
+        ("modules.db.config", '{"password": "hush-hush"}'),
+        ("modules.db.config.url", "postgres://ada:hush-hush@db/x"),
+    ],
+)
+def test_a_secret_in_clear_is_warned_of(store, path, value):
+    """Once, and with what to set instead; the value is not shown again."""
+    said = run("set", "--store", store, path, "-", stdin=value)
+
+    assert said.count("warning: ") == 1
+    assert "is stored in clear" in said
+    assert "${file:" in said
+    assert "hush-hush" not in said
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (RATE, "5"),
+        ("modules.db.config.password", "${HUSH_9}"),
+        ("modules.db.config.password", "${NO_SUCH_VARIABLE_9}"),
+        ("modules.db.config.host", "db"),
+    ],
+)
+def test_what_is_no_secret_in_clear_is_not_warned_of(store, path, value):
+    """A reference is what to write; any other value is nobody's secret."""
+    assert "warning: " not in run("set", "--store", store, path, value, HUSH_9="x")
+
+
+@pytest.mark.parametrize(
+    ("stdin", "words", "value"),
+    [("5\n", (), 5), ("hello\n", (), "hello"), ("5", ("--string",), "5")],
+)
+def test_a_dash_reads_the_value_from_standard_input(store, stdin, words, value):
+    """No list of processes shows it."""
+    run("set", "--store", store, "limits.most", "-", *words, stdin=stdin)
+
+    assert [each.value for each in OverridesSource(store).list()] == [value]

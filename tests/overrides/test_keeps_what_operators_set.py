@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
-from midflight import Secret
+from midflight import Secret, hookimpl
 from midflight.errors import (
     ConflictError,
     InvalidConfigurationError,
@@ -17,6 +18,30 @@ from midflight_plugins.overrides import OverridesSource, RefusedError
 
 RATE = "modules.api.config.rate"
 WRITERS = 64
+
+
+class Noted:
+    """A plugin that remembers every outcome."""
+
+    def __init__(self):
+        self.seen = []
+
+    @hookimpl
+    def on_outcome(self, outcome):
+        self.seen.append(outcome)
+
+
+@pytest.fixture
+def bad(make):
+    """Return a layer that got two overrides of modules that no layer has."""
+    wrong, store = {"config": {"rate": 1}}, MemorySource()
+    overrides = OverridesSource(store)
+    with make(overrides) as runtime:
+        store.set({"modules": {"evry": wrong, "mial": wrong}})
+        runtime.reload()
+        held: Any = overrides
+        held.service = runtime
+        yield held
 
 
 def values(overrides):
@@ -286,6 +311,37 @@ def test_the_author_is_told_to_history_and_outcome(make, monkeypatch):
         ]
 
 
+def test_the_author_is_known_though_the_watch_is_quicker(overrides, make, monkeypatch):
+    """Whoever sees a change first tells who made it."""
+    noted = Noted()
+    with make(overrides, plugins=[noted]) as runtime:
+        reload = runtime.reload
+
+        def late(actor=""):
+            reload()  # as the watch would
+            return reload(actor)
+
+        monkeypatch.setattr(runtime, "reload", late)
+        overrides.set(RATE, 5, author="ada")
+
+        applied = [each for each in noted.seen if each.generation == 2]
+        assert applied[0].actor == "ada"
+
+
+def test_who_edits_the_file_is_not_taken_for_the_last_author(tmp_path, make):
+    """An author is told of what that author wrote, and of nothing else."""
+    path = tmp_path / "overrides.yaml"
+    overrides, noted = OverridesSource(f"file:{path}"), Noted()
+    with make(overrides, plugins=[noted]) as runtime:
+        overrides.set(RATE, 5, author="ada")
+        first = path.read_text()
+        for text in (first.replace("5", "6"), first):
+            path.write_text(text)
+            runtime.reload()
+
+        assert [each.actor for each in noted.seen] == ["", "ada", "", ""]
+
+
 def test_a_hook_that_sets_does_not_wait_for_itself(make, overrides):
     """Inside a change it is stored only, also while another writer waits for it."""
     found = []
@@ -326,6 +382,74 @@ def test_a_file_that_went_away_is_not_an_empty_layer(tmp_path, make):
 
         assert runtime.module("api").rate == 5
         assert runtime.status()["state"] == "degraded"
+
+
+def test_what_to_do_about_a_file_that_went_away_is_told(tmp_path, make):
+    """The status says so, and what it says helps."""
+    path = tmp_path / "overrides.yaml"
+    overrides = OverridesSource(f"file:{path}")
+    with make(overrides) as runtime:
+        overrides.set(RATE, 5)
+        path.unlink()
+        runtime.reload()
+        errors = [row["error"] for row in runtime.status()["sources"] if row["error"]]
+        assert "put it back, or write `{}` there to begin anew" in errors[0]
+        path.write_text("{}\n")
+
+        assert runtime.reload().ok
+        assert runtime.status()["state"] == "healthy"
+        assert runtime.module("api").rate == 1
+
+
+def test_two_that_are_wrong_do_not_lock_each_other(bad):
+    """Each can be taken away, or mended, beside the other."""
+    first = bad.unset("modules.evry")
+    assert (first.state, first.changed) == ("stored", True)
+    assert {fault.path[1] for fault in first.standing} == {"mial"}
+    assert set(values(bad)) == {"modules.mial.config.rate"}
+    second = bad.unset("modules.mial")
+
+    assert (second.state, second.standing) == ("applied", ())
+    assert bad.service.status()["state"] == "healthy"
+
+
+def test_a_good_one_beside_an_older_fault_is_kept(bad):
+    """It is stored; what stands in its way is told."""
+    written = bad.set(RATE, 5)
+
+    assert written.state == "stored"
+    assert {fault.path[1] for fault in written.standing} == {"evry", "mial"}
+    assert values(bad)[RATE] == 5
+
+
+@pytest.mark.parametrize("path", ["modules.next.config.rate", "modules.evry.type"])
+def test_a_new_fault_beside_an_older_one_is_refused(bad, path):
+    """Only what it brings is why; what was there before is named as such."""
+    before = values(bad)
+    with pytest.raises(RefusedError) as caught:
+        bad.set(path, "no-such-type")
+
+    (fault,) = caught.value.faults
+    assert fault.path[1] == path.split(".")[1]
+    notes = caught.value.__notes__
+    assert notes[0] == "it was taken back: the store is as before"
+    assert any(
+        note.startswith("was there before: ") and "mial" in note for note in notes
+    )
+    assert values(bad) == before
+
+
+def test_a_wrong_value_in_the_place_of_a_wrong_one_is_refused(make):
+    """It brings its own fault, though that is of the same kind as the old one."""
+    store = MemorySource()
+    overrides = OverridesSource(store)
+    with make(overrides) as runtime:
+        store.set({"modules": {"api": {"type": "limiterr"}}})
+        runtime.reload()
+        with pytest.raises(RefusedError):
+            overrides.set("modules.api.type", "limitter")
+
+        assert overrides.set("modules.api.type", "limiter").state == "applied"
 
 
 def test_a_directory_that_is_missing_is_not_an_empty_layer(tmp_path):

@@ -199,10 +199,61 @@ def test_a_wrong_form_is_told_where_it_stands(requires, code, path):
     assert (str(fault.code), fault.path) == (code, ("requires", *path))
 
 
-@pytest.mark.parametrize("requires", [None, {}, {"plugins": None}, {"team": "blue"}])
+@pytest.mark.parametrize("requires", [None, {}, {"plugins": None}])
 def test_what_asks_for_nothing_is_met(requires):
-    """An empty section is none, and keys of others are theirs."""
+    """An empty section is none."""
     assert not faults(requires)
+
+
+@pytest.mark.parametrize(
+    ("requires", "hint"),
+    [
+        ({"plugin": ["attrs"]}, "did you mean `plugins`?"),
+        ({"plugins": [], "plugin": ["attrs"]}, "did you mean `plugins`?"),
+        ({"team": "blue"}, "known: `capabilities`, `plugins`"),
+        ({"plugins": [{"name": "attrs", "ver": "1"}]}, "did you mean `version`?"),
+        ({"plugins": [{"name": "attrs", "os": "any"}]}, "known: `name`, `version`"),
+    ],
+)
+def test_a_key_that_is_not_known_is_refused(requires, hint):
+    """What it was to ask for would not be looked at; the hint says what is known."""
+    (fault,) = faults(requires)
+
+    assert (fault.code, fault.hint) == ("E_UNKNOWN", hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("attrs>=2", "write {name: attrs, version: '>=2'}"),
+        ("attrs >= 2", "write {name: attrs, version: '>=2'}"),
+        ("attrs[all]>=2", ""),
+        ("two words", ""),
+    ],
+)
+def test_a_name_with_its_version_in_one_text_gets_a_hint(text, hint):
+    """As `pip` takes it; the hint says how it is written here."""
+    (fault,) = faults({"plugins": [text]})
+
+    assert (fault.code, fault.hint) == ("E_VALUE", hint)
+
+
+@pytest.mark.parametrize(
+    ("requires", "found"),
+    [
+        (["http"], "a list"),
+        ({"plugins": {"attrs": "1"}}, "a mapping"),
+        ({"plugins": [["attrs"]]}, "a list"),
+        ({"plugins": [{"name": ["attrs"]}]}, "a list"),
+        ({"capabilities": [{"http": 1}]}, "a mapping"),
+        ({"capabilities": [5]}, "5"),
+    ],
+)
+def test_what_was_found_is_told_in_words(requires, found):
+    """A list or a mapping is named, and not shown as Python writes it."""
+    (fault,) = faults(requires)
+
+    assert fault.found == found
 
 
 def test_nothing_is_touched_when_it_is_not_met():
@@ -233,3 +284,14 @@ def test_the_section_stays_in_the_document():
     document, _ = Runtime(MemorySource(content)).read()
 
     assert document == Document.from_mapping(content)
+
+
+def test_an_unmet_requirement_hides_no_other_fault():
+    """What is wrong with the modules is told beside it, each once."""
+    raw = {
+        "requires": {"plugins": [{"name": "no-such-thing"}]},
+        "modules": [{"name": "m", "type": "nowhere"}],
+    }
+    faults = Runtime(MemorySource(raw)).check()
+
+    assert sorted(str(fault.code) for fault in faults) == ["E_MODULETYPE", "E_REQUIRES"]

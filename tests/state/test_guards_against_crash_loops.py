@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
 
 from midflight import Held, hookimpl
 from midflight.errors import InvalidConfigurationError
 from midflight.testing import FakeModule
+from midflight_plugins.cli._app import app
+from midflight_plugins.state._commands import journal
 from midflight_plugins.state._crashes import Crashes
 from midflight_plugins.state._disk import Disk
+from midflight_plugins.state._reading import last_records, verify
 
 from .conftest import config, number_of
 
@@ -35,6 +40,13 @@ with Runtime(source, state_dir=sys.argv[1], modules={"fake": Fatal}) as runtime:
     print(json.dumps([number, runtime.status()["state"]]))
 """
 FATAL = 13
+
+
+def _written(state_dir):
+    """Write the fatal configuration to a file beside the state directory."""
+    file = state_dir.with_name("app.json")
+    file.write_text(json.dumps(config(FATAL)))
+    return file
 
 
 def crash(state_dir, number=FATAL):
@@ -101,6 +113,49 @@ def test_the_refusal_says_what_to_do(poisoned, run):
 
         assert "E_POISONED" in fault
         assert f"midflight journal forgive {poisoned[:12]}" in fault
+
+
+def test_the_refusal_is_placed_where_it_comes_from(poisoned, state_dir, run):
+    """It is no line of a file that is wrong, but what the directory remembers."""
+    with run(source=f"file:{_written(state_dir)}") as runtime:
+        [fault] = runtime.check()
+
+        assert str(fault.place) == f"state directory {state_dir}"
+
+
+def test_the_hint_works_as_it_is_printed(tmp_path, state_dir, run, poisoned):
+    """Wherever the directory is, and in whichever folder it is typed."""
+    odd = tmp_path / "a state's place"
+    state_dir.rename(odd)
+    with run(state_dir=odd) as runtime:
+        [fault] = runtime.check()
+        _, command, _ = fault.hint.split("`")
+        done = CliRunner().invoke(app, shlex.split(command)[1:])
+
+        assert done.exit_code == 0, done.output
+        assert runtime.reload().ok
+        assert number_of(runtime) == FATAL
+
+
+def test_each_crash_is_a_record(poisoned, state_dir):
+    """The journal says what was tried and how it ended, and is whole."""
+    records = last_records(state_dir, 99)[::-1]
+    told = [(each["outcome"], each["digest"]) for each in records]
+
+    assert [outcome for outcome, _ in told] == [
+        "applied",
+        "crashed",
+        "crashed",
+        "rejected",
+        "applied",
+    ]
+    assert {digest for _, digest in told[1:3]} == {poisoned}
+    assert "2 of 2 times" in records[2]["faults"][0]["text"]
+    assert [each["number"] for each in records] == [1, 2, 3, 4, 5]
+    assert verify(state_dir).is_sound
+    assert (
+        "crashed" in CliRunner().invoke(journal, ["--state-dir", str(state_dir)]).output
+    )
 
 
 def test_a_running_service_refuses_it_too(poisoned, run, source):

@@ -9,7 +9,7 @@ import pytest
 
 from midflight import hookimpl
 from midflight.testing import FakeModule
-from midflight_plugins.state._disk import Disk
+from midflight_plugins.state._disk import Disk, StateError
 from midflight_plugins.state._folder import Folder
 from midflight_plugins.state._journal import GENESIS, Journal, Link
 from midflight_plugins.state._reading import last_records, one_record, verify
@@ -307,6 +307,35 @@ def test_a_damaged_journal_is_moved_aside_and_the_gap_stays(run, change, state_d
     assert aside.read_bytes().startswith(b"no database")
     assert [record["number"] for record in last_records(state_dir, 9)] == [4, 3]
     assert verify(state_dir).broken == "record 1 is missing"
+
+
+def test_a_journal_removed_under_a_service_is_said_and_begun_anew(
+    run, change, state_dir, caplog
+):
+    """What is decided then is not written where nobody can read it; the gap stays."""
+    with run() as runtime:
+        change(runtime, 2)
+        for path in state_dir.glob("journal.db*"):
+            path.unlink()
+        change(runtime, 3)
+        change(runtime, 4)
+        numbers = [record["number"] for record in last_records(state_dir, 9)]
+
+    assert numbers == [4, 3]
+    assert caplog.text.count("journal.db was removed or replaced") == 1
+    assert verify(state_dir).broken == "record 1 is missing"
+
+
+def test_a_damaged_schema_is_a_damaged_journal(small, run):
+    """SQLite quotes it in its error, in bytes that are no text."""
+    path = small / "journal.db"
+    path.write_bytes(path.read_bytes().replace(b"TABLE records", b"TABL\xbe records"))
+    with pytest.raises(StateError, match="cannot be read"):
+        last_records(small, 9)
+
+    with run() as runtime:
+        assert "state" not in runtime.notes
+    assert list(small.glob("journal.db.damaged-*"))
 
 
 def test_a_journal_of_a_newer_version_is_left_alone(small, run):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import errno
+import json
 import os
 import stat
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from midflight import Document, Runtime, Secret, hookimpl
 from midflight.errors import SourceUnavailableError
 from midflight.testing import FakeModule
+from midflight_plugins.state._reading import last_records
 from midflight_plugins.state._texts import Encoder, decode
 
 from .conftest import config, number_of
@@ -86,6 +88,24 @@ def test_an_invalid_source_at_the_start_leaves_the_last_good(run, source):
         assert number_of(runtime) == 1
         assert runtime.status()["state"] == "rejected"
         assert "E_MODULETYPE" in runtime.status()["rejected"]["faults"][0]
+
+
+def test_what_was_sound_in_an_invalid_source_is_not_what_failed(
+    run, state_dir, tmp_path
+):
+    """One bad entry beside those that ran before: the last good still starts."""
+    path = tmp_path / "app.json"
+    path.write_text(json.dumps(config(1)))
+    with run(source=f"file:{path}"):
+        pass
+    modules = [*config(1)["modules"], {"name": "not allowed", "type": "fake"}]
+    path.write_text(json.dumps({"modules": modules}))
+
+    with run(source=f"file:{path}") as runtime:
+        assert number_of(runtime) == 1
+        assert runtime.status()["state"] == "rejected"
+    refused = last_records(state_dir, 2)[1]
+    assert (refused["outcome"], refused["changes"]) == ("rejected", None)
 
 
 def test_what_does_not_start_any_more_is_not_replaced_by_older(run, change):

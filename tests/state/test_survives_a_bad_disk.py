@@ -7,12 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+from typing import Any, cast
 
 import pytest
 
+from midflight import Applied, Document, Runtime
 from midflight.testing import wait_until
 from midflight_plugins.state._disk import Disk
 from midflight_plugins.state._folder import Folder
+from midflight_plugins.state._keeper import Keeper
 from midflight_plugins.state._reading import last_records, verify
 
 from .conftest import number_of
@@ -133,6 +137,46 @@ def test_a_directory_that_was_removed_is_made_again(
         assert number_of(runtime) == 3
 
 
+def test_a_new_directory_gets_what_is_in_force_without_a_change(run, source, state_dir):
+    """A refused change is enough to find that the directory was replaced."""
+    with run() as runtime:
+        shutil.rmtree(state_dir)
+        source.set({"modules": [{"name": "web", "type": "nonsense"}]})
+        assert not runtime.reload().ok
+    source.fail(OSError("down"))
+
+    with run() as runtime:
+        assert number_of(runtime) == 1
+
+
+def test_a_disk_that_hangs_holds_up_no_change(source, disk, state_dir, caplog):
+    """Changes are judged without it, and the status says so until it answers."""
+    free, inside = threading.Event(), threading.Event()
+
+    def sync(handle):
+        inside.set()
+        free.wait(20)
+
+    runtime = Runtime(source, state_dir=state_dir)
+    keeper = Keeper(runtime, disk)
+    keeper.open()
+    disk.sync = sync
+    ended = Applied(reason=cast("Any", "changed"))
+    hung = threading.Thread(target=keeper.ended, args=(ended,))
+    hung.start()
+    assert inside.wait(20)
+    for _ in range(2):
+        keeper.judge(Document(), Document())
+        keeper.token()
+
+    assert "has not answered" in runtime.notes["state"]
+    assert caplog.text.count(SAID) == 1
+    free.set()
+    hung.join()
+    assert "state" not in runtime.notes
+    keeper.close()
+
+
 @pytest.mark.parametrize("mode", [0o777, 0o770, 0o702, 0o1777])
 def test_a_directory_that_others_may_write_is_refused(run, state_dir, caplog, mode):
     """Whoever could put a configuration there would run the service."""
@@ -173,7 +217,7 @@ def test_a_file_in_the_way_is_no_directory(run, state_dir):
     state_dir.write_text("not a directory")
 
     with run() as runtime:
-        assert "File exists" in runtime.notes["state"]
+        assert "is no directory" in runtime.notes["state"]
 
 
 def test_a_second_process_goes_on_without_state(run, change, state_dir, source):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from midflight_plugins.cli._app import app
 from midflight_plugins.state._commands import journal
 from midflight_plugins.state._crashes import Crashes
 from midflight_plugins.state._disk import Disk
@@ -105,3 +108,63 @@ def test_the_directory_is_found_where_the_service_has_it(told, tmp_path):
     assert "app-2" in ask(XDG_STATE_HOME=str(home), code=2)
     assert "there is no directory" in ask(folder=home / "none", code=2)
     assert str(named("/a", {"MIDFLIGHT_STATE_DIR": "/b"})) == "/a"
+
+
+@pytest.fixture
+def midflight(tmp_path, monkeypatch):
+    """Return what calls `midflight …` in a folder of its own."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def call(*words, code=0, **environ):
+        done = CliRunner().invoke(app, words, env=environ)
+        assert done.exit_code == code, (done.output, done.exception)
+        return done.output
+
+    return call
+
+
+def test_settings_say_where_it_is(told, midflight):
+    """Of the file, `--set` or the environment, as for every other command."""
+    Path("midflight.toml").write_text(f'state_dir = "{told}"\n')
+
+    assert "NUMBER" in midflight("journal")
+    assert "record 2 of" in midflight("journal", "show", "2")
+    assert "no directory" in midflight("journal", MIDFLIGHT_STATE_DIR="/n", code=2)
+    Path("midflight.toml").unlink()
+    assert "NUMBER" in midflight("--set", f"state_dir={told}", "journal")
+    assert "NUMBER" in midflight("journal", MIDFLIGHT_STATE_DIR=str(told))
+
+
+def test_the_service_of_a_folder_is_meant(told, midflight, tmp_path):
+    """Among several of this user, the one that `run` would use here."""
+    home = {"XDG_STATE_HOME": str(tmp_path / "home")}
+    Path("midflight.toml").write_text('source = "app.yaml"\n')
+    rows = json.loads(midflight("settings", "--format", "json", **home))["settings"]
+    (mine,) = (row["value"] for row in rows if row["name"] == "state_dir")
+    other = tmp_path / "home" / "midflight" / "other-1"
+    other.mkdir(parents=True)
+
+    assert mine in midflight("journal", code=2, **home)
+    Path(mine).symlink_to(told)
+    assert "NUMBER" in midflight("journal", **home)
+    assert f"journal of {mine}: sound" in midflight("journal", "verify", **home)
+    Path("midflight.toml").unlink()
+    assert "other-1" in midflight("journal", code=2, **home)
+
+
+def test_an_option_needs_no_settings(told, midflight):
+    """`--state-dir` works although the settings file is wrong."""
+    Path("midflight.toml").write_text("state_dir = 5\n")
+
+    assert "NUMBER" in midflight("journal", "--state-dir", str(told))
+    assert "midflight.toml:1" in midflight("journal", code=2)
+
+
+def test_it_is_a_command_of_any_root(told):
+    """What another command line keeps in its context is nothing to it."""
+    root = click.Group("tool", [journal], context_settings={"obj": object()})
+    done = CliRunner().invoke(root, ["journal"], env={"MIDFLIGHT_STATE_DIR": str(told)})
+
+    assert "NUMBER" in done.output

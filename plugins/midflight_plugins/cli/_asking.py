@@ -7,7 +7,7 @@ import http.client
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from midflight_plugins.cli._state_dir import directory_of, root
 SOCKET = "control.sock"
 _QUICK = 10.0  # s for an answer that needs no work
 _SLOW = 300.0  # s for one that waits for modules
+_JSON = {"Content-Type": "application/json"}
 _LONGEST = 100  # bytes of a socket's path; Linux takes 107
 
 
@@ -66,13 +67,16 @@ def _short(directory: Path) -> Iterator[str]:
         os.close(there)
 
 
-def ask(sources: Sources, method: str, target: str) -> Any:
+def ask(
+    sources: Sources, method: str, target: str, body: Mapping[str, Any] | None = None
+) -> Any:
     """Ask the service that runs with these sources and settings.
 
     Args:
         sources: what its `run` was given.
         method: of HTTP.
         target: such as `/api/v1/status`.
+        body: what is sent along, as JSON.
 
     Raises:
         NotRunningError: if none answers.
@@ -82,7 +86,8 @@ def ask(sources: Sources, method: str, target: str) -> Any:
     connection = _Connection(directory, _QUICK if method == "GET" else _SLOW)
     with contextlib.closing(connection):
         try:
-            connection.request(method, target)
+            content = None if body is None else json.dumps(body)
+            connection.request(method, target, content, _JSON)
             answer = connection.getresponse()
             data = answer.read()
         except (OSError, http.client.HTTPException) as exc:
@@ -130,8 +135,10 @@ def _directory(sources: Sources) -> Path:
         listed = "\n".join(f"    --state-dir {each}" for each in running)
         msg = f"{len(running)} services run; say which:\n\n{listed}"
         raise click.UsageError(msg)
-    msg = f"no service of this user runs: none answers below {root()}"
-    raise NotRunningError(msg)
+    msg = f"no service runs in the default place: none answers below {root()}"
+    nobody = NotRunningError(msg)
+    nobody.add_note("if it keeps its state elsewhere, name that with --state-dir")
+    raise nobody
 
 
 def _lives(path: Path) -> bool:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import attrs
 import click
 
 from midflight import Fault, Place
@@ -24,13 +25,29 @@ _SECRET = re.compile(
     r"|://(?=[^\s/@]*:[^\s/@]*@)",
     re.IGNORECASE,
 )
+# A line without a key of its own may be one of a text that began above it.
+_OWN = re.compile(r"""\s*(?:-\s+)*["']?[\w.-]+["']?\s*(?::(?:\s|$)|=\s*[^\s=])""")
+_ABOVE = re.compile(
+    r"""(?:pass|pwd|secret|token|credential|key|dsn|auth)[\w-]*["']?\s*[:=]""",
+    re.IGNORECASE,
+)
+_MOST_ABOVE = 200  # lines; a private key has some fifty
 
 
 def in_order(faults: Iterable[Fault]) -> list[Fault]:
     """Sort faults by file, in the order of the files, and by place."""
-    faults = tuple(faults)
+    faults = tuple(map(_untold, faults))
     files = list(dict.fromkeys(map(_file, faults)))
     return sorted(faults, key=lambda fault: (files.index(_file(fault)), _at(fault)))
+
+
+def _untold(fault: Fault) -> Fault:
+    """Return a fault without the value it found, if its path is that of a secret."""
+    value = fault.found.strip("'\"")
+    if not value or not is_secret(dotted(fault.path)):
+        return fault
+    hint = fault.hint.partition(":")[0] if value in fault.hint else fault.hint
+    return attrs.evolve(fault, found="", hint=hint)
 
 
 def as_data(faults: Iterable[Fault]) -> list[dict[str, Any]]:
@@ -134,7 +151,7 @@ def _snippet(place: Place, lines: Sequence[str]) -> list[str]:
     line, column = lines[place.line - 1].expandtabs(1), max(place.column or 1, 1)
     if secret := _SECRET.search(line):
         line = f"{line[: secret.end()]}********"
-    if not line.strip():
+    if not line.strip() or _is_within_secret(lines, place.line - 1):
         return []
     start = max(0, column - 1 - _LEAD) if len(line) > _LINE else 0
     before, after = line[start : column - 1], line[column - 1 : start + _LINE]
@@ -146,6 +163,16 @@ def _snippet(place: Place, lines: Sequence[str]) -> list[str]:
     if place.column:
         shown.append(f"{margin} {bar} {' ' * width(before)}{caret}")
     return shown
+
+
+def _is_within_secret(lines: Sequence[str], at: int) -> bool:
+    """Tell whether a line seems to go on with a secret that began above it."""
+    for line in reversed(lines[max(0, at - _MOST_ABOVE) : at + 1]):
+        if "PRIVATE KEY" in line:
+            return True
+        if _OWN.match(line):
+            return line is not lines[at] and _ABOVE.search(line) is not None
+    return False
 
 
 # -- for GitHub --------------------------------------------------------------------

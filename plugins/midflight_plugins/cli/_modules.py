@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ import click
 from midflight import PluginRegistry
 from midflight.errors import PluginError
 from midflight_plugins.cli._text import json_text, table, value_text
+
+_PRIVATE = re.compile(r"\bmidflight\._\w+\.")  # what is imported from `midflight`
 
 
 def modules(given: Mapping[str, Any], form: str) -> None:
@@ -92,7 +95,8 @@ def _field(name: str, kind: str, required: bool, default: Any) -> dict[str, Any]
 def _type(kind: Any) -> str:
     if isinstance(kind, str):
         return kind
-    return inspect.formatannotation(kind) if kind else ""
+    text = inspect.formatannotation(kind) if kind else ""
+    return _PRIVATE.sub("", text)
 
 
 def _default(value: Any) -> Any:

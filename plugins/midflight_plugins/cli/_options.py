@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from midflight_plugins.cli._given import Given
-from midflight_plugins.cli._kinds import MOST, Kind, Seconds, uri_of
+from midflight_plugins.cli._kinds import Kind, Seconds, uri_of
 from midflight_plugins.cli._settings import BY_NAME, SETTINGS
 from midflight_plugins.cli._types import import_type
 
@@ -185,9 +185,27 @@ def setting_option(name: str) -> Callable[[F], F]:
     )
 
 
+class _Duration(click.ParamType[float]):
+    """A duration; its limits are in the error, and not in the way of the help."""
+
+    name = "seconds"
+
+    def __init__(self, kind: Seconds) -> None:
+        self._kind = kind
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Take the number of a word."""
+        try:
+            return self._kind.take(self._kind.plain(str(value)))
+        except ValueError:
+            self.fail(f"{value!r} is not {self._kind.expected}", param, ctx)
+
+
 def _type(kind: Kind) -> click.ParamType[Any] | None:
     if isinstance(kind, Seconds):
-        return click.FloatRange(0, MOST, min_open=not kind.zero)
+        return _Duration(kind)
     return click.Choice(kind.choices, case_sensitive=False) if kind.choices else None
 
 

@@ -71,12 +71,10 @@ class Provenance:
         named = place.layer if place else ""
         top = names.index(named) if named in names else 0
         version = having[top][0].version if having else None
-        lower = (
-            having[top + 1 :]
-            if isinstance(value, Secret) is False
-            else [(layer, value) for layer, _ in having[top + 1 :]]
+        shadows = tuple(
+            _shadow(layer, item if _is_open(item, value) else Secret(""), path)
+            for layer, item in having[top + 1 :]
         )
-        shadows = tuple(_shadow(layer, item, path) for layer, item in lower)
         return Origin(place, named or next(iter(names), ""), version, shadows)
 
 
@@ -114,6 +112,17 @@ def _flat(layers: Sequence[Layer]) -> Iterator[Layer]:
             yield from _flat(layer.loaded.layers)
         elif layer.loaded:
             yield layer
+
+
+def _is_open(value: Any, in_force: Any) -> bool:
+    """Tell whether what a lower layer says may be shown.
+
+    It was never transformed. That a text at that path is no secret is known only of a
+    text in force that is none.
+    """
+    if isinstance(in_force, Secret) or isinstance(value, Mapping | list | tuple):
+        return False
+    return not isinstance(value, str) or (isinstance(in_force, str) and in_force != "")
 
 
 def _shadow(layer: Layer, value: Any, path: Path) -> Shadow:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
 
+import click
+
 from midflight import Applied, Held, Outcome, Runtime, Unchanged, hookimpl
 from midflight.errors import MidflightError
 from midflight_plugins.cli._exits import Exit
@@ -22,7 +24,7 @@ from midflight_plugins.cli._notify import notify, reloading
 from midflight_plugins.cli._options import Sources
 from midflight_plugins.cli._passwords import redacted
 from midflight_plugins.cli._resolved import Settings, ignored
-from midflight_plugins.cli._state_dir import SYSTEMD, directory_of, made
+from midflight_plugins.cli._state_dir import directory_of, made
 from midflight_plugins.cli._text import plural
 
 _log = logging.getLogger("midflight")
@@ -91,13 +93,22 @@ def _kind(source: Any) -> str:
 def _state(settings: Settings) -> tuple[str | None, str]:
     """Return the directory for the state, made, and what to say of it.
 
-    One that was asked for is taken as it is: whoever writes there says what fails.
+    One that cannot be used is said here once, and nobody else is told of it.
+
+    Raises:
+        click.UsageError: if one that was asked for is no directory.
     """
     wanted = directory_of(settings)
     if wanted is None:
         return None, "no state is kept: a restart needs the source"
-    wrong = made(wanted)
-    if wrong and settings["state_dir"] is True and not os.environ.get(SYSTEMD):
+    try:
+        wrong = made(wanted)
+    except NotADirectoryError as exc:
+        wrong = str(exc.strerror)
+        if not isinstance(settings["state_dir"], bool):
+            msg = f"the state directory {wanted} is none: {wrong}"
+            raise click.UsageError(msg) from exc
+    if wrong:
         return None, f"no state is kept: {wanted}: {wrong}; see --state-dir"
     return wanted, f"state in {wanted}"
 

@@ -11,6 +11,7 @@ import click
 from midflight_plugins.cli._asking import ask
 from midflight_plugins.cli._exits import Exit
 from midflight_plugins.cli._options import Sources
+from midflight_plugins.cli._put import default_author
 from midflight_plugins.cli._text import json_text, printable, short, table
 
 _COLOURS = {"healthy": "green", "starting": "yellow", "stopped": "red"}
@@ -79,7 +80,7 @@ def reload(sources: Sources, form: str) -> int:
         NotRunningError: if none answers.
         RefusedError: if it cannot reload now.
     """
-    found = ask(sources, "POST", "/api/v1/reload")
+    found = ask(sources, "POST", "/api/v1/reload", {"actor": default_author()})
     name, faults = str(found.get("outcome")), found.get("faults") or ()
     if form == "json":
         click.echo(json_text(found))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +41,24 @@ def root() -> Path:
 
 
 def made(directory: str) -> str:
-    """Make a directory that only its owner can enter; return what is wrong with it."""
+    """Make a directory that only its owner can enter; return what is wrong with it.
+
+    Raises:
+        NotADirectoryError: if something else is in its way.
+    """
+    path = Path(directory)
     try:
-        Path(directory).parent.mkdir(parents=True, exist_ok=True)
-        Path(directory).mkdir(mode=0o700, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+        found = path.stat()
+    except (FileExistsError, NotADirectoryError) as exc:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from exc
     except OSError as exc:
         return exc.strerror or str(exc)
+    if found.st_uid != os.geteuid():
+        return f"it belongs to user {found.st_uid}, not to {os.geteuid()}"
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return f"others may write it (mode {stat.S_IMODE(found.st_mode):o}): chmod 700"
     return "" if os.access(directory, os.W_OK | os.X_OK) else "Permission denied"
 
 

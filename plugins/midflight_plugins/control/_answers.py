@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from midflight.hookspecs import Layer
 
 _MASK = str(Secret(""))
+_LOGIN = re.compile(r"://[^/?#@]*:.+@|PRIVATE KEY-----", re.DOTALL)
 
 
 class AbsentError(LookupError):
@@ -81,7 +82,9 @@ def explained(snapshot: Any, path: str) -> dict[str, Any]:
     loaded: Loaded = snapshot.loaded or Loaded(snapshot.document)
     layers = [_Part(each) for each in loaded.layers if each.loaded is not None]
     rows = [
-        _row(snapshot, loaded, layers, each, leaf) for each, leaf in _leaves(value, at)
+        _row(snapshot, loaded, layers, each, leaf)
+        for each, leaf in _leaves(value, at)
+        if each == at or not _is_name(each)
     ]
     return {"path": dotted(at), "value": value, "values": rows}
 
@@ -129,18 +132,14 @@ def _row(
         **_place_data(place, snapshot.source),
         "layer": layer or None,
         "version": version,
-        "shadows": list(_shadows(parts, layer, path, hide=isinstance(value, Secret))),
+        "shadows": list(_shadows(parts, layer, path, value)),
     }
 
 
 def _shadows(
-    parts: Sequence[_Part], winner: str, path: Path, *, hide: bool
+    parts: Sequence[_Part], winner: str, path: Path, in_force: Any
 ) -> Iterator[dict[str, Any]]:
-    """Yield what lower layers say of a path, the highest first.
-
-    What a layer says was never transformed: where the value in force is a secret,
-    theirs are not shown either.
-    """
+    """Yield what lower layers say of a path, the highest first."""
     names = [part.layer.name for part in parts]
     below = parts[: names.index(winner)] if winner in names else ()
     for part in reversed(below):
@@ -149,11 +148,23 @@ def _shadows(
         except KeyError:
             continue
         yield {
-            "value": _MASK if hide else value,
+            "value": value if _is_open(value, in_force) else _MASK,
             **_place_data(part.place(path), part.layer.source),
             "layer": part.layer.name,
             "version": part.layer.version,
         }
+
+
+def _is_open(value: Any, in_force: Any) -> bool:
+    """Tell whether what a lower layer says may be shown.
+
+    It was never transformed. That a text at that path is no secret is known only of a
+    text in force that is none; a text may still show by itself that it is one.
+    """
+    if isinstance(in_force, Secret) or isinstance(value, Mapping | list | tuple):
+        return False
+    known = isinstance(in_force, str) and in_force != ""
+    return not isinstance(value, str) or (known and not _LOGIN.search(value))
 
 
 def _place_data(place: Place | None, source: str) -> dict[str, Any]:
@@ -200,6 +211,11 @@ def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
         yield path, value
     for key, item in children:
         yield from _leaves(item, (*path, key))
+
+
+def _is_name(path: Path) -> bool:
+    """Tell whether a path is that of a module's name, which its key says already."""
+    return path[:1] == ("modules",) and path[2:] == ("name",)
 
 
 def _unknown(tree: Any, path: str) -> str:

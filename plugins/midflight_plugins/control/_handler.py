@@ -230,6 +230,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(data)
 
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Log what is worth it; a question that was answered is not."""
+        if self.command != "GET" or code != http.HTTPStatus.OK:
+            super().log_request(code, size)
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name
         """Log for those who look for it."""
         _log.debug("control: %s", plain(format % args))

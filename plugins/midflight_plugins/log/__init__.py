@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 
 from midflight import Applied, Held, Outcome, Plan, Runtime, Unchanged, hookimpl
 
 _log = logging.getLogger("midflight")
 _SHOWN = 8  # steps named in one line
+_MOST = 24  # characters of a version
+_HASH = re.compile(r"\b(\w{12})\w{13,}\b")  # the beginning tells it from others
 
 
 class OutcomeLog:
@@ -55,7 +58,18 @@ def _version(outcome: Outcome, runtime: Runtime) -> str:
     snapshot = runtime.snapshot
     is_it = snapshot.generation == outcome.generation
     known = is_it and snapshot.version is not None
-    return f" (version {snapshot.version})" if known else ""
+    marks = str(snapshot.version).split(", ")  # one for each layer, `name@version`
+    return f" (version {', '.join(map(_short, marks))})" if known else ""
+
+
+def _short(mark: str) -> str:
+    """Shorten a version that is a hash, or long in another way."""
+    name, at, version = mark.rpartition("@")
+    if len(version) > _MOST:
+        version = _HASH.sub(r"\1", version)
+    if len(version) > _MOST:
+        version = f"{version[: _MOST - 1]}…"
+    return f"{name}{at}{version}"
 
 
 def _steps(plan: Plan | None) -> str:

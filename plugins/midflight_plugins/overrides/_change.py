@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import attrs
 
 from midflight import Document, Fault, Place
-from midflight.errors import Code, ConflictError, InvalidConfigurationError
+from midflight.errors import Code, ConflictError, InvalidConfigurationError, dotted
 from midflight_plugins.overrides._edit import (
     Keys,
     alike,
@@ -83,12 +83,36 @@ class Written:
         state: `applied` if it is in force; `held` if it waits for an approval;
             `stored` if it is not yet applied, or nobody here can tell.
         generation: the one in force after it, 0 if unknown.
+        standing: what the configuration is still refused for, and was before.
     """
 
     version: str | int
     changed: bool
     state: str
     generation: int = 0
+    standing: tuple[Fault, ...] = ()
+
+
+class Judge(Protocol):
+    """Who can tell what a running configuration makes of the store."""
+
+    def before(self) -> tuple[Fault, ...]:
+        """Return what it is refused for already, before anything is stored."""
+
+    def ask(self, author: str) -> Verdict:
+        """Return what became of the newest version."""
+
+
+class Nobody:
+    """Judges where no configuration runs."""
+
+    def before(self) -> tuple[Fault, ...]:
+        """Return nothing: nobody knows."""
+        return ()
+
+    def ask(self, author: str) -> Verdict:  # noqa: ARG002  # of a judge
+        """Say that it is stored, and no more."""
+        return Verdict("stored")
 
 
 class RefusedError(InvalidConfigurationError):
@@ -134,6 +158,39 @@ class Edit:
             return dict(tree)
         return Edit(self.keys, old).done(tree)
 
+    def brought(
+        self, after: Iterable[Fault], before: Iterable[Fault]
+    ) -> tuple[Fault, ...]:
+        """Return the faults that this change brings.
+
+        What is wrong with the value that is set is its fault, though the value before
+        it was wrong in the same way.
+        """
+        known = {(fault.code, dotted(fault.path)) for fault in before}
+        return tuple(
+            fault
+            for fault in after
+            if (fault.code, dotted(fault.path)) not in known
+            or (
+                self.value is not UNSET
+                and _is_within(dotted(fault.path), dotted(self.keys))
+            )
+        )
+
+
+def _is_within(where: str, at: str) -> bool:
+    """Tell whether a path is another one, or leads on from there."""
+    return where == at or where.startswith((f"{at}.", f"{at}["))
+
+
+def _unplaced(fault: Fault, keys: Keys) -> Fault:
+    """Return a fault without the line of an override that is taken back."""
+    where, at = dotted(fault.path), dotted(keys)
+    if fault.place is None or not (_is_within(where, at) or _is_within(at, where)):
+        return fault
+    place = attrs.evolve(fault.place, line=None, column=None)
+    return attrs.evolve(fault, place=place)
+
 
 def _found(tree: Mapping[str, Any], keys: Keys) -> Any:
     try:
@@ -148,13 +205,13 @@ class Writer:
 
     Args:
         store: where they go.
-        ask: what became of the newest version; it is given the author.
+        judge: who tells what became of them.
         author: who makes them, for the history.
         message: why.
     """
 
     store: Store
-    ask: Callable[[str], Verdict]
+    judge: Judge
     author: str = ""
     message: str = ""
 
@@ -168,16 +225,23 @@ class Writer:
             KeyError: if there is nothing to unset.
             MidflightError: if it is not stored, or nobody can tell.
         """
+        standing = self.judge.before()
         before, version = self._swap(edit, expected)
         changed = str(version) != str(before.version)
-        verdict = self.ask(self.author)
-        if verdict.state == "refused" and changed:
-            error = RefusedError(verdict.faults, verdict.ended)
+        verdict = self.judge.ask(self.author)
+        if verdict.state != "refused":
+            return Written(version, changed, verdict.state, verdict.generation)
+        brought = edit.brought(verdict.faults, standing)
+        if changed and (brought or not verdict.faults):
+            told = (_unplaced(fault, edit.keys) for fault in brought)
+            error = RefusedError(tuple(told), verdict.ended)
+            old = (fault for fault in verdict.faults if fault not in brought)
             self._take_back(edit, before, version, error)
-            self.ask(self.author)  # back on what was in force before: healthy again
+            for fault in old:
+                error.add_note(f"was there before: {fault}")
+            self.judge.ask(self.author)  # back on what was in force before
             raise error
-        state = "stored" if verdict.state == "refused" else verdict.state
-        return Written(version, changed, state, verdict.generation)
+        return Written(version, changed, "stored", verdict.generation, verdict.faults)
 
     def _swap(self, edit: Edit, expected: Any) -> tuple[Head, str | int]:
         for attempt in range(TRIES):

@@ -6,28 +6,30 @@ import getpass
 import json
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from midflight import Runtime, Secret
-from midflight.errors import InvalidConfigurationError, plain
+from midflight.errors import SourceUnavailableError, dotted, plain
 from midflight_plugins.overrides._change import (
     ANY,
     UNSET,
     Edit,
+    Nobody,
     RefusedError,
-    Verdict,
     Written,
 )
-from midflight_plugins.overrides._edit import keys_of, path_text, tree_of, value_at
+from midflight_plugins.overrides._clear import Secrets, is_in_clear
+from midflight_plugins.overrides._edit import keys_of, path_text
 from midflight_plugins.overrides._process import Process
-from midflight_plugins.overrides._settings import VARIABLE, store_uri
+from midflight_plugins.overrides._settings import STORE, state_dir, store_uri
 from midflight_plugins.overrides._source import OverridesSource
 from midflight_plugins.overrides._store import uri_of
 
 _APPLY_FAILED = 4  # exit code
+_NOBODY = (FileNotFoundError, NotADirectoryError, ConnectionRefusedError)
 _STATES = {
     "applied": "applied as generation {0}",
     "held": "stored; it waits for an approval",
@@ -36,7 +38,9 @@ _STATES = {
 
 
 def value_of(word: str, *, as_text: bool) -> Any:
-    """Read a value: JSON if it is, else text."""
+    """Read a value: JSON if it is, else text; `-` stands for the standard input."""
+    if word == "-":
+        word = sys.stdin.read().removesuffix("\n")
     if as_text:
         return word
     try:
@@ -54,7 +58,7 @@ def opened(store: str | None) -> OverridesSource:
     found = store or store_uri()
     if found is None:
         msg = (
-            f"give a --store URI, or set {VARIABLE}, or name a `store` in the section "
+            f"give a --store URI, or set {STORE}, or name a `store` in the section "
             "`overrides` of midflight.toml"
         )
         raise click.UsageError(msg)
@@ -73,7 +77,7 @@ def change(
     value: Any,
     *,
     store: str | None,
-    state_dir: str | None,
+    folder: str | None,
     expect: str | None,
     author: str | None,
     message: str,
@@ -81,16 +85,26 @@ def change(
 ) -> int:
     """Make one change, say what became of it, and return the exit code.
 
+    Args:
+        path: where.
+        value: what to set, or `UNSET`.
+        store: where overrides are kept; by default as the settings say.
+        folder: the state directory of a process that must answer; by default that of
+            the settings is asked, if one answers there.
+        expect: the version that the store has to be at.
+        author: who makes it.
+        message: why.
+        form: `text` or `json`.
+
     Raises:
         click.ClickException: if nothing is set there.
         MidflightError: if it is refused, or not stored.
     """
     edit, source = Edit(keys_of(path), value), opened(store)
-    process = Process(Path(state_dir)) if state_dir else None
-    if process is not None:
-        process.shows("")  # before anything is stored: is there one at all
-    ask = process.ask if process else lambda _author: Verdict("stored")
-    writer = source.writer(ask, _author() if author is None else author, message)
+    process = _process(folder)  # before anything is stored
+    who = _author() if author is None else author
+    told = process.state_dir if process else None
+    writer = source.writer(process or Nobody(), who, message, told)
     expected: Any = ANY if expect is None else None if expect == "none" else expect
     try:
         written = writer.write(edit, expected)
@@ -100,31 +114,94 @@ def change(
     except RefusedError as exc:
         if exc.ended == "rejected":
             raise
-        for line in (f"{exc.ended}: {exc}", *getattr(exc, "__notes__", ())):
-            click.echo(plain(line, 2000), err=True)
+        _say_failed(exc)
         return _APPLY_FAILED
-    _say(edit, written, form)
+    _say(edit, written, form, source)
+    if is_in_clear(edit):
+        _warn(
+            f"{path_text(edit.keys)} looks secret and is stored in clear; set a "
+            "reference instead, such as '${file:/run/secrets/name}'"
+        )
     if process and written.state == "applied" and not process.shows(written.version):
-        msg = f"no layer of the process in {state_dir} is at that version of the store"
-        click.echo(f"warning: {plain(msg)}", err=True)
+        where = process.state_dir
+        msg = f"no layer of the process in {where} is at that version of the store"
+        _warn(msg)
     return 0
 
 
-def _say(edit: Edit, written: Written, form: str) -> None:
+def _process(folder: str | None) -> Process | None:
+    """Return the process to ask, `None` if the settings lead to none that runs.
+
+    Raises:
+        SourceUnavailableError: the one that was named does not answer, or the other
+            one lives and does not.
+    """
+    found = folder or state_dir()
+    if not found:
+        return None
+    process = Process(Path(found))
+    try:
+        process.shows("")
+    except SourceUnavailableError as exc:
+        if folder or not isinstance(exc.__cause__, (*_NOBODY, PermissionError)):
+            raise
+        if isinstance(exc.__cause__, PermissionError):
+            _warn(f"the process in {found} is not asked: permission denied")
+        return None
+    return process
+
+
+def _warn(text: str) -> None:
+    click.echo(f"warning: {plain(text)}", err=True)
+
+
+def _say(edit: Edit, written: Written, form: str, source: OverridesSource) -> None:
     if form == "json":
+        value = edit.value
+        shown = {} if value is UNSET else Secrets(source).shown(edit.keys, value)
         data = {
             "path": path_text(edit.keys),
-            **({} if edit.value is UNSET else {"value": edit.value}),
+            **({} if value is UNSET else {"value": shown}),
             "version": written.version,
             "changed": written.changed,
             "state": written.state,
             "generation": written.generation or None,
+            "standing": [str(fault) for fault in written.standing],
         }
         click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
         return
     text = _STATES[written.state].format(written.generation)
+    if written.standing:
+        text = "stored; the service is still rejected because of:"
     same = "" if written.changed else "no change: "
     click.echo(f"{same}version {_short(written.version)}: {text}")
+    for fault in written.standing:
+        click.echo(f"  {plain(str(fault), 1000)} (was there before)")
+
+
+def _say_failed(error: RefusedError) -> None:
+    """Write why a module did not take a change, as other commands write faults.
+
+    No line of a file is shown: the override is no longer there.
+    """
+    for fault in error.faults:
+        code = click.style(f"error[{fault.code}]", fg="red", bold=True)
+        click.echo(f"{code}: {click.style(plain(fault.message), bold=True)}", err=True)
+        notes = {
+            "at": dotted(fault.path),
+            "found": fault.found,
+            "expected": fault.expected,
+            "hint": fault.hint,
+        }
+        for name, note in notes.items():
+            if note:
+                bar = click.style("=", fg="blue", bold=True)
+                click.echo(f"  {bar} {name + ':':<9} {plain(note)}", err=True)
+    for line in (
+        f"the change ended as {error.ended}",
+        *getattr(error, "__notes__", ()),
+    ):
+        click.echo(plain(line, 1000), err=True)
 
 
 def _short(version: str | int) -> str:
@@ -140,7 +217,7 @@ def listed(store: str | None, form: str) -> None:
         MidflightError: if the store cannot be read.
     """
     source = opened(store)
-    found, secrets = source.list(), _Secrets(source)
+    found, secrets = source.list(), Secrets(source)
     rows = [
         {
             "path": path_text(each.path),
@@ -162,37 +239,7 @@ def listed(store: str | None, form: str) -> None:
             click.echo(plain(f"{row['path']} = {text}{where}", 1000))
     if secrets.why:
         msg = f"values are hidden, since secrets cannot be told: {secrets.why}"
-        click.echo(f"warning: {plain(msg)}", err=True)
-
-
-class _Secrets:
-    """Tells which values are secret: those that the plugins make one of."""
-
-    def __init__(self, source: OverridesSource) -> None:
-        self.why = ""
-        self._tree: dict[str, Any] | None = None
-        try:
-            self._tree = tree_of(Runtime(source).read()[0])
-        except InvalidConfigurationError as exc:
-            self.why = str(exc)
-
-    def shown(self, path: tuple[str, ...], value: Any) -> Any:
-        """Return a value as it may be shown."""
-        if self._tree is None:
-            return "********"
-        try:
-            return _masked(value, value_at(self._tree, path))
-        except KeyError:
-            return value
-
-
-def _masked(value: Any, seen: Any) -> Any:
-    """Put a secret in the place of what became one."""
-    if isinstance(seen, Secret):
-        return str(seen)
-    if isinstance(value, tuple | list) and isinstance(seen, tuple | list):
-        return [_masked(*pair) for pair in zip(value, seen, strict=False)]
-    return value
+        _warn(msg)
 
 
 def _author() -> str:

@@ -22,8 +22,7 @@ def _options(command: Any) -> Any:
             "--store",
             metavar="URI",
             help="Where overrides are kept, such as `file:overrides.yaml`.  "
-            "[default: MIDFLIGHT_OVERRIDES, or `store` in the section `overrides` of "
-            "midflight.toml]",
+            "[default: the setting `overrides.store`]",
         ),
     ):
         command = option(command)
@@ -35,11 +34,11 @@ def _change_options(command: Any) -> Any:
     for option in (
         click.option(
             "--state-dir",
+            "folder",
             metavar="DIR",
-            envvar="MIDFLIGHT_STATE_DIR",
-            show_envvar=True,
             help="That of a running service: it is asked to apply the change at once, "
-            "and what it refuses is taken back.",
+            "and what it refuses is taken back.  [default: as in `midflight settings`, "
+            "if one runs there]",
         ),
         click.option(
             "--expect",
@@ -76,7 +75,8 @@ def set_(ctx: click.Context, /, path: str, value: str, **options: Any) -> None:
 
     VALUE is JSON if it can be read as JSON, else text: 8080, true, '["a", "b"]',
     hello. A key that holds a dot stands in double quotes: 'modules."a.b".config'.
-    Values that begin with a dash stand after `--`.
+    Values that begin with a dash stand after `--`; a `-` alone reads VALUE from the
+    standard input, so that no list of processes shows it.
     """
     from midflight_plugins.overrides._command import change, value_of
 

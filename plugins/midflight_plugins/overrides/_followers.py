@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from midflight import Held, Outcome
+from midflight import Fault, Held, Outcome
 from midflight.errors import MidflightError, StoppedError
-from midflight_plugins.overrides._change import Verdict
+from midflight_plugins.overrides._change import Judge, Nobody, Verdict
 
 if TYPE_CHECKING:
     from midflight import Runtime
@@ -42,26 +42,33 @@ class Followers:
         return [each for each in found if each is not None and each.running]
 
     @contextmanager
-    def turn(self) -> Iterator[Callable[[str], Verdict]]:
-        """Wait for this writer's turn; yield what tells how its change ended.
+    def turn(self) -> Iterator[Judge]:
+        """Wait for this writer's turn; yield who tells how its change ended.
 
         Inside a hook it must not wait: whose turn it is may wait for that hook.
         """
         if not self._turn.acquire(blocking=False):
             if self._is_inside():
-                yield lambda _author: Verdict("stored")
+                yield Nobody()
                 return
             self._turn.acquire()
         turn = self._turn
         try:
-            yield self._ask
+            yield self
         finally:
             turn.release()
 
     def _is_inside(self) -> bool:
         return any(_reloaded(each, "") is None for each in self._running())
 
-    def _ask(self, author: str) -> Verdict:
+    def before(self) -> tuple[Fault, ...]:
+        """Return what the runtimes refuse already."""
+        refusing = [each for each in self._running() if each.status()["rejected"]]
+        found = [_reloaded(each, "") for each in refusing]
+        return tuple(fault for each in found if each for fault in each.faults)
+
+    def ask(self, author: str) -> Verdict:
+        """Let each runtime look, and return the worst that became of the change."""
         found = [_verdict(_reloaded(each, author)) for each in self._running()]
         worst = sorted(found, key=lambda verdict: _ORDER.index(verdict.state))
         return worst[0] if worst else Verdict("stored")

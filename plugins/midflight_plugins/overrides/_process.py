@@ -16,6 +16,7 @@ from midflight import Fault, Place
 from midflight.errors import Code, MidflightError, SourceUnavailableError
 from midflight_plugins.overrides._change import Verdict
 
+_UNKNOWN = frozenset({"source_unavailable", "stopped"})
 _PATIENCE = 120.0  # s for an answer: a change may take all deadlines of its modules
 
 
@@ -48,23 +49,36 @@ class Process:
 
     state_dir: Path
 
+    def before(self) -> tuple[Fault, ...]:
+        """Let it look, and return what it refuses already.
+
+        Without a watch it may not have seen what stands in the store by now.
+
+        Raises:
+            SourceUnavailableError: no process answers there.
+        """
+        outcome = self._reloaded("")
+        return () if outcome.get("reason") in _UNKNOWN else _faults(outcome)
+
     def ask(self, author: str) -> Verdict:
         """Let it look at its source now, and return what became of the change.
 
         Raises:
             SourceUnavailableError: no process answers there.
         """
-        outcome = self._request("POST", "/api/v1/reload", {"actor": author})
+        outcome = self._reloaded(author)
         name, reason = str(outcome.get("outcome")), str(outcome.get("reason"))
         generation = int(outcome.get("generation") or 0)
         if name == "applied" or reason == "same_digest":
             return Verdict("applied", generation)
         if name == "held" and reason != "apply_in_progress":
             return Verdict("held", generation)
-        if name == "held" or reason in {"source_unavailable", "stopped"}:
+        if name == "held" or reason in _UNKNOWN:
             return Verdict("stored", generation)
-        faults = tuple(map(_fault, outcome.get("faults") or ()))
-        return Verdict("refused", generation, name, faults)
+        return Verdict("refused", generation, name, _faults(outcome))
+
+    def _reloaded(self, author: str) -> Mapping[str, Any]:
+        return self._request("POST", "/api/v1/reload", {"actor": author})
 
     def shows(self, version: str | int) -> bool:
         """Tell whether one of its layers is at a version of the store."""
@@ -91,6 +105,10 @@ class Process:
             msg = f"the process in {self.state_dir} answered {answer.status}: {what}"
             raise MidflightError(msg)
         return dict(found)
+
+
+def _faults(outcome: Mapping[str, Any]) -> tuple[Fault, ...]:
+    return tuple(map(_fault, outcome.get("faults") or ()))
 
 
 def _fault(data: Mapping[str, Any]) -> Fault:

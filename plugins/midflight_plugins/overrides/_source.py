@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from midflight import Document, Loaded, Place, hookimpl
 from midflight.hookspecs import Version
-from midflight_plugins.overrides._change import (
-    ANY,
-    UNSET,
-    Edit,
-    Verdict,
-    Writer,
-    Written,
-)
+from midflight_plugins.overrides._change import ANY, UNSET, Edit, Judge, Writer, Written
 from midflight_plugins.overrides._edit import keys_of, leaves, tree_of
 from midflight_plugins.overrides._followers import Followers
 from midflight_plugins.overrides._store import Kept, name_of, uri_of
@@ -146,20 +140,22 @@ class OverridesSource:
         return self._kept.head().version
 
     def writer(
-        self, ask: Callable[[str], Verdict], author: str, message: str
+        self, judge: Judge, author: str, message: str, told: Path | None = None
     ) -> Writer:
         """Return what changes the store on behalf of another process.
 
         Args:
-            ask: tells what became of the change there; it is given the author.
+            judge: tells what became of the change there.
             author: who makes it.
             message: why.
+            told: the state directory of that process, which learns the author there.
         """
-        return Writer(self._kept, ask, author, message)
+        self._kept.told = told
+        return Writer(self._kept, judge, author, message)
 
     def _write(self, edit: Edit, expected: Any, author: str, message: str) -> Written:
-        with self._followers.turn() as ask:
-            return Writer(self._kept, ask, author, message).write(edit, expected)
+        with self._followers.turn() as judge:
+            return Writer(self._kept, judge, author, message).write(edit, expected)
 
     # -- hooks -------------------------------------------------------------------
 

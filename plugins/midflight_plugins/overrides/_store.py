@@ -15,6 +15,7 @@ import attrs
 
 from midflight import Document, Loaded
 from midflight.errors import PluginError, SourceUnavailableError
+from midflight_plugins.overrides._authors import Authors
 from midflight_plugins.overrides._change import Head
 from midflight_plugins.overrides._edit import tree_of
 
@@ -64,6 +65,8 @@ class Kept:
         self._made: tuple[weakref.ref[Runtime], Any] | None = None
         self._own: Runtime | None = None
         self._seen = False  # whether it ever held something
+        self._authors = Authors()
+        self.told: Path | None = None  # where another process learns of an author
         self._making, self._reading = threading.Lock(), threading.Lock()
         os.register_at_fork(after_in_child=_unlock(weakref.ref(self)))
 
@@ -117,9 +120,14 @@ class Kept:
         except (SourceUnavailableError, OSError) as exc:
             if self._is_absent(store, exc):
                 return None
+            self._raise_if_gone(exc)
             raise
         self._seen = True
         loaded = found if isinstance(found, Loaded) else Loaded(found)
+        if isinstance(loaded.document, Document) and not loaded.author:
+            where = runtime.state_dir if runtime is not None else None
+            author = self._authors.of(loaded.document.digest, where)
+            loaded = attrs.evolve(loaded, author=author)
         if loaded.version is None and loaded.token is not None and store.has("put"):
             known = not store.has("history")
             return attrs.evolve(loaded, version=loaded.token if known else None)
@@ -146,6 +154,7 @@ class Kept:
         except (SourceUnavailableError, OSError) as exc:
             if self._is_absent(store, exc):
                 return absent
+            self._raise_if_gone(exc)
             raise
         return token
 
@@ -169,6 +178,17 @@ class Kept:
             return not store.invoke("history", limit=1)
         return False
 
+    def _raise_if_gone(self, error: Exception) -> None:
+        """Say what to do about a file that is no longer there.
+
+        Raises:
+            SourceUnavailableError: if that is why it cannot be read.
+        """
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if self._seen and isinstance(cause, FileNotFoundError) and cause.filename:
+            msg = f"{error}; put it back, or write `{{}}` there to begin anew"
+            raise SourceUnavailableError(msg) from cause
+
     # -- writing -----------------------------------------------------------------
 
     def put(
@@ -180,6 +200,7 @@ class Kept:
         text: str | None = None,
     ) -> str | int:
         """Store a document on top of a version, and return the new one."""
+        self._authors.announce(document.digest, author, self.told)
         version: str | int = self.ask(
             "put",
             document=document,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from midflight import Document, hookimpl
 from midflight.errors import InvalidConfigurationError
@@ -31,10 +31,18 @@ def transform(
     faults = unmet(document.sections["requires"], runtime.registry.entries())
     if not faults:
         return (yield)
+    partial: Document | None = None
     try:
-        yield
+        partial = yield
     except InvalidConfigurationError as exc:
-        faults += exc.faults
+        faults, partial = (*faults, *exc.faults), exc.partial
     except Exception as exc:  # what is missing may be why
         raise InvalidConfigurationError(faults) from exc
-    raise InvalidConfigurationError(faults)
+    raise InvalidConfigurationError(faults, partial and _without_requires(partial))
+
+
+def _without_requires(document: Document) -> Document:
+    """Return the rest, so that its further faults are found as well."""
+    sections: Any = type(document.sections)
+    rest = {key: each for key, each in document.sections.items() if key != "requires"}
+    return Document(document.modules, sections(rest))

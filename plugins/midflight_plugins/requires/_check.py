@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from midflight import Fault
-from midflight.errors import Code, Path, shown
+from midflight.errors import Code, Path, did_you_mean, shown
 
 GROUP = "midflight.capabilities"
 _USABLE = frozenset({"available", "loaded"})
@@ -30,7 +30,7 @@ def unmet(section: Any, entries: Iterable[Any]) -> tuple[Fault, ...]:
         return ()
     if not isinstance(section, Mapping):
         return (_type(_TOP, section, "a mapping with `plugins` and `capabilities`"),)
-    faults = _misspelt(section, ("plugins", "capabilities"), _TOP)
+    faults = _unknown(section, ("plugins", "capabilities"), _TOP)
     for at, wanted in _listed(section, "plugins", _ENTRY, faults):
         faults += _plugin(wanted, (*_TOP, "plugins", at))
     named = list(_listed(section, "capabilities", "a name", faults))
@@ -56,23 +56,28 @@ def _type(path: Path, found: Any, expected: str, hint: str = "") -> Fault:
     if isinstance(path[-1], int):
         msg = "requirement has a wrong form"
     return Fault(
-        Code.E_TYPE, msg, path, found=shown(found), expected=expected, hint=hint
+        Code.E_TYPE, msg, path, found=_words(found), expected=expected, hint=hint
     )
 
 
-def _misspelt(raw: Mapping[str, Any], known: Sequence[str], path: Path) -> list[Fault]:
-    """Note keys that look like a known one that is not there; others are kept."""
-    missing = [word for word in known if word not in raw]
+def _words(found: Any) -> str:
+    """Name a mapping or a list, and show anything else."""
+    if isinstance(found, Mapping):
+        return "a mapping"
+    return "a list" if isinstance(found, list | tuple) else shown(found)
+
+
+def _unknown(raw: Mapping[str, Any], known: Sequence[str], path: Path) -> list[Fault]:
+    """Note keys that mean nothing: what they were to ask for would not be looked at."""
     return [
         Fault(
             Code.E_UNKNOWN,
             f"`{key}` is not known",
             (*path, key),
-            hint=f"did you mean `{near}`?",
+            hint=did_you_mean(str(key), known),
         )
         for key in raw
         if key not in known
-        for near in difflib.get_close_matches(key, missing, n=1, cutoff=0.8)
     ]
 
 
@@ -85,24 +90,37 @@ def _plugin(wanted: Any, path: Path) -> list[Fault]:
         wanted = {"name": wanted}
     if not isinstance(wanted, Mapping):
         return [_type(path, wanted, _ENTRY)]
-    faults = _misspelt(wanted, ("name", "version"), path)
+    faults = _unknown(wanted, ("name", "version"), path)
     name, version = wanted.get("name"), wanted.get("version")
     if not isinstance(name, str):
         code = Code.E_REQUIRED if name is None else Code.E_TYPE
         msg = "a required plugin has no `name`"
-        found = "" if name is None else shown(name)
+        found = "" if name is None else _words(name)
         return [*faults, Fault(code, msg, path, found=found, expected=_ENTRY)]
     if not _NAME.fullmatch(name):
         msg, expected = "no name of a distribution", "letters, digits, `.`, `_`, `-`"
         where = (*path, "name")
         return [
             *faults,
-            Fault(Code.E_VALUE, msg, where, found=shown(name), expected=expected),
+            Fault(Code.E_VALUE, msg, where, None, shown(name), expected, _apart(name)),
         ]
     if not isinstance(version, str | None):
         hint = f'quote it: "{version}"'
         return [*faults, _type((*path, "version"), version, "a string", hint)]
     return [*faults, *_installed(name, version or "", path)]
+
+
+def _apart(text: str) -> str:
+    """Return the hint for a name that stands in one text with its version."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        found = Requirement(text)
+    except InvalidRequirement:
+        return ""
+    if found.url or found.extras or found.marker or not found.specifier:
+        return ""
+    return f"write {{name: {found.name}, version: '{found.specifier}'}}"
 
 
 def _installed(name: str, version: str, path: Path) -> list[Fault]:

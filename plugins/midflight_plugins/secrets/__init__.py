@@ -7,12 +7,15 @@ is secret comes out as a `Secret`. It does not read configuration, and keeps not
 from __future__ import annotations
 
 import weakref
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
 from midflight import Document, Runtime, hookimpl
+from midflight.errors import InvalidConfigurationError
+from midflight_plugins.secrets._gaps import gaps_in, is_due_to
 from midflight_plugins.secrets._grammar import escaped
+from midflight_plugins.secrets._hiding import untold
 from midflight_plugins.secrets._state import State
 
 __all__ = ["add_resolver", "escaped"]
@@ -48,6 +51,26 @@ def transform(
     """
     document = yield
     return _state(runtime).transform(document, runtime)
+
+
+@hookimpl(wrapper=True)
+def structure(config: Mapping[str, Any]) -> Generator[None, Any, Any]:
+    """Tell no value of a key that is called like a secret, such as a bare number.
+
+    Raises:
+        InvalidConfigurationError: the same faults, without what was found there, and
+            without those of a reference that could not be resolved.
+    """
+    try:
+        return (yield)
+    except Exception as exc:
+        gaps = frozenset(gaps_in(config))
+        if not isinstance(exc, InvalidConfigurationError):
+            if not gaps:
+                raise
+            raise InvalidConfigurationError(()) from None
+        faults = [untold(each) for each in exc.faults if not is_due_to(each, gaps)]
+        raise InvalidConfigurationError(faults, exc.partial, exc.positions) from None
 
 
 @hookimpl

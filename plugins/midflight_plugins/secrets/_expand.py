@@ -9,6 +9,7 @@ import attrs
 
 from midflight import Document, Fault, Secret
 from midflight.errors import Code, InvalidConfigurationError, Path
+from midflight_plugins.secrets._gaps import GAP
 from midflight_plugins.secrets._grammar import MalformedError, Reference, parse
 from midflight_plugins.secrets._lookup import Found, Lookup
 from midflight_plugins.secrets._marks import Marks
@@ -30,6 +31,8 @@ class Expander:
         faults: everything that is wrong.
         failed: what may be resolved at another try, by its path.
         uses: the references that were met.
+        gaps: where something is wrong or failed.
+        is_partial: whether a gap was met, left by an earlier look.
         expands: whether references are replaced; not in what came from outside.
     """
 
@@ -39,6 +42,8 @@ class Expander:
     faults: list[Fault] = attrs.field(factory=list)
     failed: list[Fault] = attrs.field(factory=list)
     uses: dict[Reference, Found] = attrs.field(factory=dict)
+    gaps: set[Path] = attrs.field(factory=set)
+    is_partial: bool = False
     _expands: bool = True
 
     def value(
@@ -71,6 +76,7 @@ class Expander:
             ]
             same = all(map(_is, items, value))
             return value if same else tuple(items)
+        self.is_partial = self.is_partial or value is GAP
         return value
 
     def _mapping(
@@ -89,6 +95,15 @@ class Expander:
         return kind({**value, **changed})  # type: ignore[no-any-return]  # as above
 
     def _text(self, text: str, path: Path, marks: Marks | None, *, hidden: bool) -> Any:
+        before = len(self.faults) + len(self.failed)
+        made = self._expanded(text, path, marks, hidden=hidden)
+        if len(self.faults) + len(self.failed) > before:
+            self.gaps.add(path)
+        return made
+
+    def _expanded(
+        self, text: str, path: Path, marks: Marks | None, *, hidden: bool
+    ) -> Any:
         try:
             parts = parse(text)
         except MalformedError as exc:

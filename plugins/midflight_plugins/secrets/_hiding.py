@@ -8,7 +8,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from midflight import Secret
+import attrs
+
+from midflight import Fault, Secret
+from midflight.errors import masked
+from midflight_plugins.secrets._names import looks_secret, patterns
 
 if TYPE_CHECKING:
     from midflight import Runtime
@@ -54,6 +58,15 @@ class Hider:
                 f"state directory cannot be used: {exc.strerror}"
             )
             return b""
+
+
+def untold(fault: Fault) -> Fault:
+    """Return a fault without the value it found, if its key holds a secret."""
+    more = patterns()
+    if not any(looks_secret(key, more) for key in fault.path if isinstance(key, str)):
+        return fault
+    message = masked(fault.message, [fault.found.strip("'\"")])
+    return attrs.evolve(fault, message=message, found="")
 
 
 def _key_in(directory: Path) -> bytes:

@@ -21,6 +21,8 @@ _LAST = {
     "secret",
     "token",
 }
+# Also at the end of a word, as in `PGPASSWORD` and `authtoken`.
+_ENDS = ("passphrase", "passwd", "password", "secret", "token")
 _KEYS = {"access", "api", "encryption", "master", "private", "secret", "signing"}
 _COUNTS = {"max", "min", "num", "number", "total"}  # `max_tokens` is a number
 # A URL with a password: `postgres://user:password@host`.
@@ -53,6 +55,8 @@ def looks_secret(name: str, more: tuple[str, ...] = ()) -> bool:
         return False
     last = words[-1] if words[-1] in _LAST else words[-1].removesuffix("s")
     if last in _LAST or any(last == f"{word}key" for word in _KEYS):
+        return True
+    if last.endswith(_ENDS) and not last.startswith(tuple(_COUNTS)):
         return True
     before = words[-2] if len(words) > 1 else ""
     return (last == "key" and before in _KEYS) or (last == "word" and before == "pass")

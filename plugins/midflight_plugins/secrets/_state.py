@@ -14,10 +14,12 @@ from midflight import Document, Fault, ModuleConfig, Runtime
 from midflight.errors import (
     Code,
     InvalidConfigurationError,
+    Path,
     PluginError,
     TransientError,
 )
 from midflight_plugins.secrets._expand import Expander
+from midflight_plugins.secrets._gaps import partial_of
 from midflight_plugins.secrets._grammar import Reference
 from midflight_plugins.secrets._hiding import Hider
 from midflight_plugins.secrets._lookup import Found, Lookup, inputs, watched
@@ -72,7 +74,7 @@ class State:
         """Return the document with values in the place of references.
 
         Raises:
-            InvalidConfigurationError: with every fault.
+            InvalidConfigurationError: with every fault, and what is sound.
             TransientError: if all that is wrong may be right at another try.
         """
         last, names = self._seen, patterns()
@@ -82,10 +84,12 @@ class State:
         try:
             made = one.document(document)
         finally:
-            self._seen = Seen(one.parts, lookup.found, names)
-            self._follow(runtime)
+            if not one.is_partial:  # what is to be resolved is still waited for
+                self._seen = Seen(one.parts, lookup.found, names)
+                self._follow(runtime)
         if one.faults:
-            raise InvalidConfigurationError([*one.faults, *one.failed])
+            partial = partial_of(document, one.gaps)
+            raise InvalidConfigurationError([*one.faults, *one.failed], partial)
         if one.failed:
             error = TransientError("; ".join(map(str, one.failed)))
             error.code = Code.E_SECRET
@@ -94,6 +98,7 @@ class State:
 
     def inputs(self, runtime: Runtime) -> str | None:
         """Return a token of what the references of the last document stand for now."""
+        self._follow(runtime)
         return inputs(self._seen.uses, self.resolvers, runtime, self._key)
 
     @contextlib.contextmanager
@@ -144,6 +149,8 @@ class _Pass:
     parts: dict[tuple[str, str], Part] = attrs.field(factory=dict)
     faults: list[Fault] = attrs.field(factory=list)
     failed: list[Fault] = attrs.field(factory=list)
+    gaps: set[Path] = attrs.field(factory=set)
+    is_partial: bool = False
 
     def document(self, document: Document) -> Document:
         """Return the document itself if nothing in it had to change."""
@@ -188,6 +195,8 @@ class _Pass:
             made = expander.value({name: value}, ())[name]
         self.faults += expander.faults
         self.failed += expander.failed
+        self.gaps |= expander.gaps
+        self.is_partial = self.is_partial or expander.is_partial
         bad = expander.faults or expander.failed
         return None if bad else Part(value, made, expander.uses)
 

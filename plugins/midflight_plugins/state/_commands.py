@@ -39,9 +39,9 @@ def journal(
 ) -> None:
     """List what was decided about configurations, newest first.
 
-    Works while the service runs, and when it is down. Without --state-dir it looks in
-    $MIDFLIGHT_STATE_DIR, in systemd's $STATE_DIRECTORY, or in the only directory that a
-    service of this user has below $XDG_STATE_HOME/midflight.
+    Works while the service runs, and when it is down. Without --state-dir it is
+    the directory that `midflight run` would use here: see `midflight settings`. Where
+    nothing says which, it is the only one below $XDG_STATE_HOME/midflight.
     """
     ctx.obj = {"form": form, "state_dir": state_dir}
     if ctx.invoked_subcommand is not None:
@@ -151,9 +151,10 @@ def forgive(
 
 
 def _folder(ctx: click.Context, given: str | None) -> Path:
-    from midflight_plugins.state._where import candidates, named
+    from midflight_plugins.state._where import candidates, named, settled
 
-    found = named(given or ctx.obj["state_dir"])
+    given = given or ctx.obj["state_dir"] or settled(ctx.find_root().obj)
+    found = named(given)
     if found is None:
         known = candidates()
         if len(known) != 1:

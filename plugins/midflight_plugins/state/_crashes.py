@@ -72,8 +72,14 @@ class Crashes:
         if applied in self.known:
             self.forgive(applied)
 
-    def count(self) -> None:
-        """Count the crash that an earlier process left a marker of."""
+    def count(self) -> dict[str, Any] | None:
+        """Count the crash that an earlier process left a marker of.
+
+        Returns:
+            What the marker says of it and, as `count`, how many there are; `None` if
+            there is no new one.
+        """
+        counted = None
         about = _mapping(read(self._marker) or b"")
         digest = str(about.get("digest", ""))
         if digest and about.get("run") != self._run:
@@ -83,6 +89,7 @@ class Crashes:
                 count = before.count + 1 if before else 1
                 self.known[digest] = Crash(count, time.time(), attempt)
                 self._write()
+                counted = {**about, "count": count}
                 _log.warning(
                     "E_STATE: the last process ended in the middle of applying %s"
                     " (%d of %d times until it is refused)",
@@ -91,6 +98,7 @@ class Crashes:
                     LIMIT,
                 )
         self._disk.unlink(self._marker)
+        return counted
 
     # -- what was counted --------------------------------------------------------
 

@@ -25,7 +25,11 @@ class Folder:
     """
 
     def __init__(self, path: Path, disk: Disk) -> None:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except FileExistsError:
+            msg = f"{path} is no directory"
+            raise StateError(msg) from None
         self.path, self.disk = path.resolve(), disk
         check_owner(self.path)
         self._lock = self._locked()

@@ -90,7 +90,9 @@ class Journal:
         path = folder.path / FILE
         is_new = not path.exists()
         # SQLite gives its other files the mode of this one.
-        os.close(folder.disk.open(path, os.O_RDWR | os.O_CREAT))
+        handle = folder.disk.open(path, os.O_RDWR | os.O_CREAT)
+        self._identity = _identity(os.fstat(handle))
+        os.close(handle)
         self._database = sqlite3.connect(
             path, timeout=_BUSY, isolation_level=None, check_same_thread=False
         )
@@ -130,7 +132,9 @@ class Journal:
 
         Raises:
             sqlite3.Error, OSError: if it cannot be written; then it is not there.
+            StateError: if the file was removed or replaced.
         """
+        self._check()
         body = canonical(record)
         link = self._last.then(body)
         step = self._folder.disk.step
@@ -151,6 +155,21 @@ class Journal:
         # Less than a sector and in place: whole or not at all. It may lag behind.
         self._folder.disk.write(self._head_file, link.line())
         return link.number
+
+    def _check(self) -> None:
+        """See that the file is still there: SQLite would write on where nobody looks.
+
+        Raises:
+            StateError: if it is not.
+        """
+        path = self._folder.path / FILE
+        try:
+            is_same = _identity(path.stat()) == self._identity
+        except FileNotFoundError:
+            is_same = False
+        if not is_same:
+            msg = f"{path} was removed or replaced"
+            raise StateError(msg)
 
     def _expire(self, newest: int) -> None:
         """Let go of old records; the anchor is the place of the last of them."""
@@ -177,3 +196,7 @@ class Journal:
             os.close(self._head_file)
             self._head_file = -1
         self._database.close()
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino

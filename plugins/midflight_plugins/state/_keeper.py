@@ -6,20 +6,21 @@ import collections
 import datetime
 import logging
 import os
+import shlex
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from midflight import Applied, Document, Fault, Loaded, Outcome
+from midflight import Applied, Document, Fault, Loaded, Outcome, Place
 from midflight.errors import Code, InvalidConfigurationError
 from midflight_plugins.state._crashes import LIMIT, Crashes
 from midflight_plugins.state._disk import Disk, StateError
 from midflight_plugins.state._folder import Folder, check_owner
 from midflight_plugins.state._lastgood import LastGood, Mark
 from midflight_plugins.state._opened import Opened, run_name
-from midflight_plugins.state._record import between, record_of
+from midflight_plugins.state._record import between, record_of, record_of_crash
 from midflight_plugins.state._seal import key_of
 from midflight_plugins.state._texts import Encoder
 
@@ -30,6 +31,7 @@ _log = logging.getLogger("midflight")
 _TROUBLE = (OSError, sqlite3.Error, StateError)
 _WAITING = 1_000  # records that wait for a disk that fails; older ones are dropped
 _PAUSE = 1.0  # s between two tries that no decision asked for
+_PATIENCE = 0.1  # s that a change waits for a disk that hangs
 T = TypeVar("T")
 
 
@@ -63,6 +65,8 @@ class Keeper:
         """Open the directory; count a crash that left its marker."""
         with self._lock:
             self._with(lambda _: None)
+            if self._waiting:  # before another crash could come
+                self._with(self._write)
 
     def close(self) -> None:
         """Let go of the directory; what stops in order leaves no marker."""
@@ -90,18 +94,23 @@ class Keeper:
                 folder = Folder(self._runtime.state_dir, self._disk)
                 self._opened = Opened(folder, os.environ, self._run)
                 self._saved = 0  # it may be another directory than before
+                if crash := self._opened.crash:
+                    self._waiting.appendleft(record_of_crash(crash, LIMIT))
             else:
                 self._opened.folder.check()
             result = action(self._opened)
         except _TROUBLE as exc:
             self._shut()
-            if not self._trouble:
-                text = "E_STATE: nothing is kept in the state directory: %s"
-                _log.error("%s; the service goes on", text % exc)
-            self._trouble = str(exc) or type(exc).__name__
-            self._say()
+            self._failed_by(str(exc) or type(exc).__name__)
             return None
         return result
+
+    def _failed_by(self, reason: str) -> None:
+        if not self._trouble:
+            text = "E_STATE: nothing is kept in the state directory: %s"
+            _log.error("%s; the service goes on", text % reason)
+        self._trouble = reason
+        self._say()
 
     def _works(self) -> None:
         if self._trouble and self._opened is not None:
@@ -128,27 +137,39 @@ class Keeper:
         Raises:
             InvalidConfigurationError: `E_POISONED`.
         """
-        with self._lock:
-            self._raw, self._seen = raw, document
-            if self._opened is None or not self._opened.crashes.known:
-                return
-            self._with(lambda opened: opened.crashes.refresh())
-            digest = document.digest
-            if self._opened is None or not self._opened.crashes.is_poisoned(digest):
-                return
-            if not self._runtime.snapshot.generation and not self._others(raw):
-                _log.warning(
-                    "E_POISONED: %s is tried again, since there is no other",
-                    digest[:12],
-                )
+        self._raw, self._seen, digest = raw, document, document.digest
+        free = self._lock.acquire(timeout=_PATIENCE)
+        try:
+            if not free:
+                self._failed_by("it has not answered for some time")
+            if not self._is_refused(raw, digest, free=free):
                 return
             self._refused = raw.digest
+        finally:
+            if free:
+                self._lock.release()
         msg = f"the process ended {LIMIT} times in the middle of applying this"
-        hint = f"`midflight journal forgive {digest[:12]}` lets it be tried again"
-        found = f"digest {digest[:12]}"
-        raise InvalidConfigurationError(
-            Fault(Code.E_POISONED, msg, found=found, hint=hint)
-        )
+        assert self._runtime.state_dir is not None
+        folder = self._runtime.state_dir.absolute()
+        command = f"midflight journal forgive {digest[:12]} --state-dir"
+        hint = f"`{command} {shlex.quote(str(folder))}` lets it be tried again"
+        found, place = f"digest {digest[:12]}", Place(f"state directory {folder}")
+        fault = Fault(Code.E_POISONED, msg, place=place, found=found, hint=hint)
+        raise InvalidConfigurationError(fault)
+
+    def _is_refused(self, raw: Document, digest: str, *, free: bool) -> bool:
+        """Tell whether a digest is poisoned, by what is known if the disk hangs."""
+        if self._opened is None or not self._opened.crashes.known:
+            return False
+        if free:
+            self._with(lambda opened: opened.crashes.refresh())
+        if self._opened is None or not self._opened.crashes.is_poisoned(digest):
+            return False
+        if free and not self._runtime.snapshot.generation and not self._others(raw):
+            text = "E_POISONED: %s is tried again, since there is no other"
+            _log.warning(text, digest[:12])
+            return False
+        return True
 
     def _others(self, raw: Document) -> bool:
         """Tell whether something else was good, and may be tried."""
@@ -203,9 +224,12 @@ class Keeper:
 
     def token(self) -> str | None:
         """Return what changes when something is forgiven; a look is a time to retry."""
-        if self._trouble and time.monotonic() - self._tried_at > _PAUSE:
-            with self._lock:
+        waited = time.monotonic() - self._tried_at > _PAUSE
+        if self._trouble and waited and self._lock.acquire(blocking=False):
+            try:
                 self._catch_up()
+            finally:
+                self._lock.release()
         opened = self._opened
         if opened is None or not opened.crashes.poisoned:
             return None

@@ -28,6 +28,7 @@ class Opened:
         folder: the directory.
         environ: where the key and the journal's limits are named.
         run: the name of this run of the process, which its own markers bear.
+        crash: what the process before has left a marker of, if it has.
 
     Raises:
         OSError, sqlite3.Error, StateError: if any part cannot be opened.
@@ -39,7 +40,7 @@ class Opened:
             failed.callback(folder.close)
             key = key_for(folder.path, folder.disk, environ)
             self.crashes = Crashes(folder.path, folder.disk, run)
-            self.crashes.count()
+            self.crash = self.crashes.count()
             self.last_good = LastGood(folder.path, folder.disk, key)
             failed.pop_all()
         self._environ = environ
@@ -71,8 +72,10 @@ def _journal(folder: Folder, environ: Mapping[str, str]) -> Journal:
     age = days * _DAY if days else None
     try:
         return Journal(folder, keep, age)
-    except sqlite3.DatabaseError as exc:
-        if getattr(exc, "sqlite_errorcode", None) not in _DAMAGED:
+    except (sqlite3.DatabaseError, ValueError, TypeError) as exc:
+        # What is no error of SQLite is a damaged schema, or a value of another type.
+        code = getattr(exc, "sqlite_errorcode", None)
+        if isinstance(exc, sqlite3.Error) and code not in _DAMAGED:
             raise
         path = folder.path / FILE
         aside = path.with_name(f"{FILE}.damaged-{time.time_ns()}")

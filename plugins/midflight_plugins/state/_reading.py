@@ -124,7 +124,7 @@ def _opened(folder: Path) -> Iterator[sqlite3.Connection]:
     try:
         with contextlib.closing(_connected(path)) as database:
             yield database
-    except sqlite3.Error as exc:
+    except (sqlite3.Error, UnicodeDecodeError) as exc:  # of a damaged schema
         msg = f"{path} cannot be read: {exc}"
         raise StateError(msg) from exc
 

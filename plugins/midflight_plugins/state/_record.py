@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import time
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -43,6 +45,35 @@ def record_of(
         "degraded": list(outcome.degraded),
         "source": source,
         "version": version,
+    }
+
+
+def record_of_crash(crash: Mapping[str, Any], limit: int) -> dict[str, Any]:
+    """Return the record of an attempt that ended its process.
+
+    Args:
+        crash: what its marker says, and how many there were.
+        limit: how many make that nobody tries it again.
+    """
+    text = f"the process ended in the middle of applying this, {crash['count']} of"
+    fault = {"code": "E_STATE", "text": f"E_STATE: {text} {limit} times"}
+    return {
+        "at": time.time(),
+        "cause": "",
+        "actor": "",
+        "base": "",
+        "digest": str(crash["digest"]),
+        "generation": crash.get("generation"),
+        "outcome": "crashed",
+        "reason": "process_ended",
+        "seconds": 0.0,
+        "changes": None,
+        "steps": [],
+        "faults": [fault],
+        "warnings": [],
+        "degraded": [],
+        "source": "",
+        "version": None,
     }
 
 

@@ -5,8 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 FOLDER = "midflight"
+
+
+def settled(settings: Any) -> str | None:
+    """Return the directory that the settings of a command line lead to, if any.
+
+    Args:
+        settings: what the command line keeps in its root context; another one than
+            `midflight` may keep anything there.
+    """
+    found = settings.get("state_dir") if isinstance(settings, Mapping) else None
+    return str(found) if found else None
 
 
 def named(given: str | None, environ: Mapping[str, str] = os.environ) -> Path | None:
