@@ -62,8 +62,8 @@ def follow():
 
 
 def value_of(runtime):
-    """Return the value in force."""
-    return runtime.module("m").config["v"]
+    """Return the value in force; the module has it a moment before the snapshot."""
+    return runtime.snapshot.document.modules["m"].config["v"]
 
 
 def await_value(value, *runtimes):

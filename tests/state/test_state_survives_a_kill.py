@@ -16,7 +16,7 @@ from pathlib import Path
 from midflight import PluginRegistry, Runtime
 from midflight.testing import FakeModule, FakeSource
 from midflight.errors import MidflightError
-from midflight_plugins import state
+from midflight_plugins.state import _disk as disk
 from midflight_plugins.state._disk import Disk
 from midflight_plugins.state._reading import last_records, verify
 import midflight_plugins.state._keeper, cryptography.hazmat.primitives.ciphers.aead
@@ -68,7 +68,7 @@ def config(n):
 
 def scenario(folder, told):
     sqlite3.connect = deadly
-    state._plugin._disk = Deadly()
+    disk.Disk = Deadly
     source = FakeSource(config(1))
     options = {"state_dir": folder, "modules": {"fake": FakeModule}}
     with Runtime(source, **options) as runtime:
