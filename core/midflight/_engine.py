@@ -105,10 +105,9 @@ class Engine:
     working: dict[str, Running] = attrs.field(factory=dict)
     views: dict[tuple[str, Any], Live[Any]] = attrs.field(factory=dict)
     wanted: Document | None = None  # that of the change under way
-    # The newest that were looked at: their secrets may still be about.
-    recent: collections.deque[Document] = attrs.field(
-        factory=lambda: collections.deque(maxlen=8)
-    )
+    # Looked at last: its secrets may still be about. One alone: more of them would
+    # grow old together, and each full garbage collection would pay for them.
+    recent: Document = attrs.field(factory=Document)
     _owners: dict[str, Owner] = attrs.field(factory=dict)
 
     def foreign(
@@ -121,7 +120,7 @@ class Engine:
 
     def hidden(self) -> set[str]:
         """Return the secrets that no error may show; sought only when there is one."""
-        known = (self.snapshot.document, *self.recent)
+        known = (self.snapshot.document, self.recent, self.wanted or self.recent)
         return {text for each in known for text in hidden_in(each.as_mapping())}
 
     def each(self, hook: str, **arguments: Any) -> Iterator[Call]:
@@ -188,7 +187,7 @@ class Engine:
         Raises:
             InvalidConfigurationError: with every fault of all of them.
         """
-        self.recent.append(document)
+        self.recent = document
         faults: list[Fault] = []
         typed: Typed = {}
         try:
