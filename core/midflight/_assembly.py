@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 from midflight._plugins import OURS, Hooks, Participant, PluginRegistry, create
-from midflight.errors import PluginApiError, PluginError
-
-_log = logging.getLogger("midflight")
-Source = str | object  # a mapping is a `type` and its options
+from midflight._system import log
+from midflight.errors import PluginError
 
 
 def register(
@@ -35,7 +32,7 @@ def register(
         except PluginError as exc:
             if plugin not in {entry.name for entry in known}:
                 raise
-            _log.error("%s", exc)
+            log.error("%s", exc)
 
 
 def strategy_of(
@@ -46,45 +43,8 @@ def strategy_of(
     Raises:
         PluginError: if there is none of that name, or its hooks are wrong.
     """
-    label = f"strategy `{strategy}`"
+    name = strategy if isinstance(strategy, str) else type(strategy).__name__
+    label = f"strategy `{name}`"
     if isinstance(strategy, str):
         strategy = create(registry.load("strategy", strategy), label)
-    else:
-        label = f"strategy `{type(strategy).__name__}`"
     return hooks.participant("strategy", strategy, label, deadline)
-
-
-def source_of(
-    hooks: Hooks,
-    registry: PluginRegistry,
-    source: Source | Sequence[Source],
-    deadline: float,
-    name: str = "",
-) -> Participant:
-    """Make a source of a URI, a mapping, an object or a list of them.
-
-    Raises:
-        PluginError: if there is none of that scheme, or its hooks are wrong.
-    """
-    if isinstance(source, list | tuple) and len(source) == 1:
-        source = source[0]
-    label = type(source).__name__
-    if isinstance(source, list | tuple):
-        composite = registry.load("source", "composite")
-        source = create(composite, "source `composite`", layers=list(source))
-    elif isinstance(source, str):
-        label, colon, rest = source.partition(":")
-        if not colon:
-            msg = f"source `{source}` is no URI; write `file:{source}` for a file"
-            raise PluginError(msg)
-        make = getattr(registry.load("source", label), "from_uri", None)
-        if make is None:
-            msg = f"source `{label}` has no classmethod `from_uri(rest)`"
-            raise PluginApiError(msg)
-        source = create(make, f"source `{label}`", rest)
-    elif isinstance(source, Mapping):
-        options = {str(key): value for key, value in source.items()}
-        label = str(options.pop("type", ""))
-        source = create(registry.load("source", label), f"source `{label}`", **options)
-    label = f"source `{name or getattr(source, 'name', None) or label}`"
-    return hooks.participant("source", source, label, deadline)

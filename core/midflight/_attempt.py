@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import attrs
@@ -14,6 +13,7 @@ from midflight._engine import Snapshot
 from midflight._outcome import Outcome, Reason, Unchanged
 from midflight._plan import Plan, Verdict
 from midflight._reading import Reading, document_of, every_fault, faults_in, transformed
+from midflight._system import log
 from midflight._transaction import Transaction
 from midflight.errors import (
     Code,
@@ -24,7 +24,6 @@ from midflight.errors import (
 )
 from midflight.hookspecs import Layer, Loaded
 
-_log = logging.getLogger("midflight")
 _ORDER = {Code.E_DEP, Code.E_CYCLE}  # found before the modules were looked at
 _OBSERVER_LIMIT = 5.0  # s that one observer may hold up the next attempt
 _HEALTHY_FOR = 60.0  # s after which a pause starts from the shortest again
@@ -80,7 +79,7 @@ class Attempts(Reading):
         except MidflightError as exc:
             outcome = _failed(exc, Reason.PLUGIN_FAILED, exc.code)
         except Exception as exc:  # noqa: BLE001  # reported as an outcome
-            _log.exception("an attempt ended in an unforeseen way")
+            log.exception("an attempt ended in an unforeseen way")
             self._token = None
             outcome = _failed(exc, Reason.PLUGIN_FAILED, Code.E_PLUGIN)
         return attrs.evolve(
@@ -97,7 +96,7 @@ class Attempts(Reading):
     def _recalled(self, outcome: Outcome) -> Steps[Outcome]:
         """Start the last good document that a plugin kept, if there is one."""
         ask = self.engine.hooks.hook.recall
-        more = {"outcome": outcome, "runtime": self.engine.runtime}
+        more = {"outcome": outcome, "runtime": self.engine.hooks.runtime}
         try:
             loaded = yield self.engine.foreign("plugins", "recall", ask, **more)
             if loaded is None:
@@ -106,7 +105,7 @@ class Attempts(Reading):
             document = yield from transformed(self.engine, document)
             plan = yield from self.engine.plan(self.engine.change_to(document))
         except MidflightError as exc:
-            _log.warning("the last good configuration cannot be used: %s", exc)
+            log.warning("the last good configuration cannot be used: %s", exc)
             return outcome
         again = yield from self._carried_out(plan, document, loaded)
         reason = Reason.RECALLED if again.ok else again.reason
@@ -137,35 +136,25 @@ class Attempts(Reading):
     ) -> Steps[Outcome]:
         """Find out what a document that was loaded needs, and do that."""
         self.layers, self.author = loaded.layers, loaded.author
-        self.desired = ""
+        self.desired, first = "", not self.engine.snapshot.generation
+        refused = self.rejected and self.rejected.digest
         try:
             document = yield from transformed(self.engine, document)
             self.desired = document.digest
-            known = self._known(document, insist=insist)
-            if known is not None:
-                return known
+            runs = self.engine.snapshot.digest == self.desired and not first
+            if runs and not self.engine.snapshot.degraded:
+                return Unchanged(reason=Reason.SAME_DIGEST)
+            if self.desired == refused and not insist:
+                return Unchanged(reason=Reason.ALREADY_REJECTED)
             plan = yield from self.engine.plan(self.engine.change_to(document))
         except InvalidConfigurationError as exc:
-            positions = loaded.positions
-            faults = tuple(fault.under((), positions) for fault in exc.faults)
-            if all(fault.code in _ORDER for fault in faults):
-                faults = yield from faults_in(self.engine, document, positions)
-            elif exc.partial is not None:
-                exc.positions = positions
+            exc.positions = loaded.positions
+            if all(fault.code in _ORDER for fault in exc.faults):
+                faults = yield from faults_in(self.engine, document, exc.positions)
+            else:
                 faults = yield from every_fault(self.engine, exc)
             return ends.Rejected(reason=Reason.INVALID, faults=faults, error=exc)
         return (yield from self._carried_out(plan, document, loaded))
-
-    def _known(self, document: Document, *, insist: bool) -> Outcome | None:
-        """Return the outcome for a document that needs no plan."""
-        snapshot = self.engine.snapshot
-        runs = snapshot.generation and document.digest == snapshot.digest
-        if runs and not snapshot.degraded:
-            return Unchanged(reason=Reason.SAME_DIGEST)
-        refused = self.rejected.digest if self.rejected else None
-        if document.digest == refused and not insist:
-            return Unchanged(reason=Reason.ALREADY_REJECTED)
-        return None
 
     def _recovered(self) -> None:
         """Note that the source is back; what it interrupted is tried again now."""
@@ -179,8 +168,11 @@ class Attempts(Reading):
     ) -> Steps[Outcome]:
         """Do what a plan says, or hold or refuse it."""
         if plan.verdict is Verdict.REFUSE:
-            faults = (Fault(plan.code, plan.reason),)
-            return ends.Rejected(reason=Reason.PLAN_REFUSED, plan=plan, faults=faults)
+            return ends.Rejected(
+                reason=Reason.PLAN_REFUSED,
+                plan=plan,
+                faults=(Fault(plan.code, plan.reason),),
+            )
         if plan.verdict is Verdict.HOLD and self.approved != document.digest:
             self.held = plan
             return ends.Held(reason=Reason.AWAITING_APPROVAL, plan=plan)
@@ -191,7 +183,7 @@ class Attempts(Reading):
         told = (snapshot, loaded.positions, self._system.monotonic)
         outcome = yield from Transaction(self.engine, plan, *told).run()
         if plan.fallback and isinstance(outcome, ends.Rejected | ends.RolledBack):
-            _log.warning("%s: %s instead", outcome.reason, plan.fallback.reason)
+            log.warning("%s: %s instead", outcome.reason, plan.fallback.reason)
             outcome = yield from Transaction(self.engine, plan.fallback, *told).run()
         if isinstance(outcome, ends.Applied) and (old.degraded or not old.generation):
             reason = Reason.REPAIRED if old.generation else Reason.STARTED

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from midflight._system import System
 from midflight.errors import StepTimeoutError, StoppedError
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 GRACE = 1.0  # s, so that a coroutine's own deadline comes before the monitor's
 
 
+@attrs.define(eq=False, repr=False)
 class Bridge:
     """From the thread that applies to an event loop, and back with the result.
 
@@ -25,12 +28,11 @@ class Bridge:
         loop: the application's loop, if it has one.
     """
 
-    def __init__(self, system: System, loop: asyncio.AbstractEventLoop | None) -> None:
-        self.loop = loop
-        self._system = system
-        self._own: asyncio.AbstractEventLoop | None = None
-        self._making = threading.Lock()
-        self._closed = False
+    _system: System
+    loop: asyncio.AbstractEventLoop | None
+    _own: asyncio.AbstractEventLoop | None = None
+    _making: threading.Lock = attrs.field(factory=threading.Lock)
+    _closed: bool = False
 
     def adapt(
         self, method: Callable[..., Any], label: str, hook: str, limit: float
@@ -43,17 +45,12 @@ class Bridge:
 
             with self._making:
                 loop = self.loop or self._own or self._start()
-            ended = threading.Event()
-            coroutine = _contained(method(*args, **kwargs), ended)
+            late = StepTimeoutError(label, hook, limit)
+            coroutine = _within(method(*args, **kwargs), late)
             future = asyncio.run_coroutine_threadsafe(coroutine, loop)
-            try:
-                value, error = future.result(limit)
-            except TimeoutError:
-                future.cancel()
-                # It may have an effect until it has ended. If it does not end, the
-                # monitor abandons this thread, as one that hangs by itself.
-                ended.wait(2 * GRACE)
-                raise StepTimeoutError(label, hook, limit) from None
+            # It may have an effect until it has ended. If it does not end, the
+            # monitor abandons this thread, as one that hangs by itself.
+            value, error = future.result(limit + 2 * GRACE)
             if error is not None:
                 raise error
             return value
@@ -67,21 +64,12 @@ class Bridge:
             msg = "the runtime has stopped; a coroutine has no event loop any more"
             raise StoppedError(msg)
         loop = self._own = asyncio.new_event_loop()
-        ready = threading.Event()
 
         def serve() -> None:
-            loop.call_soon(ready.set)
-            loop.run_forever()
-            tasks = asyncio.all_tasks(loop)
-            for task in tasks:
-                task.cancel()
-            if tasks:
-                loop.run_until_complete(asyncio.wait(tasks, timeout=1.0))
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
+            with asyncio.Runner(loop_factory=lambda: loop):
+                loop.run_forever()
 
         self._system.spawn("midflight-asyncio", serve)
-        ready.wait()
         return loop
 
     def is_here(self) -> bool:
@@ -107,13 +95,20 @@ def running_loop() -> Any:
     return asyncio and asyncio._get_running_loop()  # noqa: SLF001  # does not raise
 
 
-async def _contained(
-    coroutine: Coroutine[Any, Any, Any], ended: threading.Event
+async def _within(
+    coroutine: Coroutine[Any, Any, Any], late: StepTimeoutError
 ) -> tuple[Any, BaseException | None]:
-    """Keep `SystemExit` and its like from ending the event loop they run on."""
+    """Return a coroutine's result, or what it raised, or `late` if it takes too long.
+
+    `SystemExit` and its like must not end the event loop that it runs on.
+    """
+    import asyncio
+
+    timeout = asyncio.timeout(late.seconds)
+    answer: tuple[Any, BaseException | None]
     try:
-        return await coroutine, None
+        async with timeout:
+            answer = await coroutine, None
     except BaseException as exc:  # noqa: BLE001  # handed on to the thread that waits
-        return None, exc
-    finally:
-        ended.set()
+        answer = None, exc
+    return (None, late) if timeout.expired() else answer

@@ -37,15 +37,13 @@ class ModuleType:
         """The class's `sections`: the other sections of a document it reads."""
         return frozenset(getattr(self.factory, "sections", ()))
 
-    @property
-    def overlap(self) -> bool:
-        """The class's `overlap`: its old and new object may live side by side."""
-        return bool(getattr(self.factory, "overlap", False))
+    def says(self, word: str) -> Any:
+        """Return another word of the class, `None` if it says nothing.
 
-    @property
-    def deadline(self) -> float | None:
-        """The class's `deadline` in seconds, or `None` for the runtime's."""
-        return getattr(self.factory, "deadline", None)
+        `overlap` is true if its old and new object may live side by side; `deadline`
+        are seconds, in the place of the runtime's.
+        """
+        return getattr(self.factory, word, None)
 
 
 @attrs.frozen(eq=False)
@@ -117,9 +115,8 @@ def settle(plan: Plan, change: Change) -> Plan:
         step = steps.get(name)
         kept = (Reconfigure, Restart) if name in diff.new.modules else ()
         fits = isinstance(step, wanted.get(name, kept))
-        if isinstance(step, Reconfigure):
-            fits = fits and change.can_reconfigure(name)
-        if not fits:
+        refused = isinstance(step, Reconfigure) and not change.can_reconfigure(name)
+        if refused or not fits:
             had = f"`{step.action}`" if step else "no step"
             msg = f"plan has {had} for module `{name}`, which does not fit the change"
             raise PlanError(msg)
@@ -145,5 +142,6 @@ def _ordered(steps: dict[str, Step], diff: Diff) -> tuple[Step, ...]:
     if len(steps) <= 1:  # nothing to order: spares a sort of all modules
         return tuple(steps.values())
     gone = [name for name in reversed(diff.old.build_order) if name in diff.removed]
-    order = (*gone, *diff.new.build_order)
-    return tuple(steps[name] for name in order if name in steps)
+    return tuple(
+        steps[name] for name in (*gone, *diff.new.build_order) if name in steps
+    )

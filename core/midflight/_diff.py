@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import operator
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -63,20 +61,19 @@ class Diff:
     def between(cls, old: Document, new: Document) -> Diff:
         """Compare two documents; shared parts are recognised by identity first."""
         before, after = old.modules, new.modules
-        added: list[str] = []
-        removed: list[str] = []
-        if list(before) == list(after):  # the usual case, compared without a loop
-            moved = map(operator.is_not, before.values(), after.values())
-            common = list(itertools.compress(after, moved))
-        else:
-            common = [name for name in after if name in before]
-            added = [name for name in after if name not in before]
-            removed = [name for name in before if name not in after]
-        modified = [name for name in common if before[name] != after[name]]
-        names = sorted({*old.sections, *new.sections})
-        sections = [s for s in names if _differs(old.sections, new.sections, s)]
-        parts = map(tuple, (added, removed, modified, sections))
-        return cls(old, new, *parts)
+        moved = [name for name in after if after[name] is not before.get(name)]
+        added = [name for name in moved if name not in before]
+        removed = [name for name in before if name not in after]
+        modified = [
+            name for name in moved if name in before and before[name] != after[name]
+        ]
+        sides = old.sections, new.sections
+        sections = [
+            name
+            for name in sorted({*old.sections, *new.sections})
+            if _differ(*(side.get(name, ABSENT) for side in sides))
+        ]
+        return cls(old, new, *map(tuple, (added, removed, modified, sections)))
 
     def inverted(self) -> Diff:
         """Return the way back: what `between(new, old)` would give."""
@@ -122,14 +119,12 @@ class Diff:
 
 
 def _plain(module: ModuleConfig | None) -> Any:
-    if module is None:
-        return ABSENT
-    return {key: item for key, item in module.as_mapping().items() if key != "name"}
+    entry = {} if module is None else module.as_mapping()
+    return {key: item for key, item in entry.items() if key != "name"} or ABSENT
 
 
-def _differs(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> bool:
-    both = name in old and name in new
-    return not (both and same(old[name], new[name]))
+def _differ(old: Any, new: Any) -> bool:
+    return old is ABSENT or new is ABSENT or not same(old, new)
 
 
 def _walk(path: Path, old: Any, new: Any) -> Iterator[KeyChange]:
@@ -137,5 +132,5 @@ def _walk(path: Path, old: Any, new: Any) -> Iterator[KeyChange]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in dict.fromkeys((*old, *new)):
             yield from _walk((*path, key), old.get(key, ABSENT), new.get(key, ABSENT))
-    elif old is ABSENT or new is ABSENT or not same(old, new):
+    elif _differ(old, new):
         yield KeyChange(path, old, new)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -49,9 +49,10 @@ class ModuleConfig:
         return digest_of([self.type, self.config, self.depends_on, self.extra])
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ModuleConfig):
-            return NotImplemented
-        return self is other or (self.name, self.digest) == (other.name, other.digest)
+        return self is other or (
+            isinstance(other, ModuleConfig)
+            and (self.name, self.digest) == (other.name, other.digest)
+        )
 
     def __hash__(self) -> int:
         return hash((self.name, self.type))
@@ -132,7 +133,18 @@ class Document:
         needs = {name: m.depends_on for name, m in self.modules.items() if m.depends_on}
         if not needs:
             return tuple(self.modules)
-        if faults := _dangling(needs, self.modules):
+        faults = [
+            Fault(
+                Code.E_DEP,
+                f"module `{name}` depends on `{other}`, which is not there",
+                ("modules", name, "dependsOn", at),
+                hint="add the module or remove the dependency",
+            )
+            for name, others in needs.items()
+            for at, other in enumerate(others)
+            if other not in self.modules
+        ]
+        if faults:
             raise InvalidConfigurationError(faults)
         import graphlib
 
@@ -151,34 +163,19 @@ class Document:
         object.__setattr__(self, "build_order", other.build_order)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Document):
-            return NotImplemented
-        return self is other or self.digest == other.digest
+        return self is other or (
+            isinstance(other, Document) and self.digest == other.digest
+        )
 
     def __hash__(self) -> int:
         return hash(self.digest)
 
     def as_mapping(self) -> dict[str, Any]:
         """Return the document as it would stand in a file, modules as a list."""
-        modules = [module.as_mapping() for module in self.modules.values()]
-        return {"modules": modules, **self.sections}
-
-
-def _dangling(
-    needs: Mapping[str, tuple[str, ...]], there: Collection[str]
-) -> list[Fault]:
-    """Return a fault for each dependency that is not there."""
-    return [
-        Fault(
-            Code.E_DEP,
-            f"module `{name}` depends on `{other}`, which is not there",
-            ("modules", name, "dependsOn", at),
-            hint="add the module or remove the dependency",
-        )
-        for name, others in needs.items()
-        for at, other in enumerate(others)
-        if other not in there
-    ]
+        return {
+            "modules": [module.as_mapping() for module in self.modules.values()],
+            **self.sections,
+        }
 
 
 def _modules(raw: Any, faults: Faults) -> dict[str, ModuleConfig]:
@@ -241,7 +238,11 @@ def _module(
     listed = isinstance(key, int)
     _misspelt(entry, _ENTRY if listed else _ENTRY[1:], path, faults)
     name = _string(entry, "name", path, faults) if listed else str(key)
-    kind = _string(entry, "type", path, faults, required=False)
+    kind = _string(entry, "type", path, faults)
+    if listed and entry.get("name") in (None, ""):
+        faults.add(
+            Code.E_REQUIRED, "module entry has no `name`", path, expected="a `name`"
+        )
     if name and not _NAME.fullmatch(name):
         faults.add(
             Code.E_NAME,
@@ -263,12 +264,8 @@ def _module(
     config = FrozenDict() if rest["config"] is None else rest["config"]
     needs = () if rest["dependsOn"] is None else rest["dependsOn"]
     if not isinstance(config, FrozenDict):
-        faults.add(
-            Code.E_TYPE,
-            "`config` is not a mapping",
-            (*path, "config"),
-            found=shown(config),
-        )
+        msg = "`config` is not a mapping"
+        faults.add(Code.E_TYPE, msg, (*path, "config"), found=shown(config))
     if not isinstance(needs, tuple) or not all(isinstance(n, str) for n in needs):
         faults.add(
             Code.E_TYPE,
@@ -301,28 +298,16 @@ def _misspelt(
             )
 
 
-def _string(
-    entry: Mapping[Any, Any],
-    key: str,
-    path: Path,
-    faults: Faults,
-    *,
-    required: bool = True,
-) -> str:
-    """Return a string of an entry, or note why it is not there."""
+def _string(entry: Mapping[Any, Any], key: str, path: Path, faults: Faults) -> str:
+    """Return a string of an entry; it is empty if there is none."""
     value = entry.get(key)
-    if isinstance(value, str) and value:
-        return str(value)
-    if value not in (None, ""):
-        faults.add(
-            Code.E_TYPE,
-            f"`{key}` is not a string",
-            (*path, key),
-            found=shown(value),
-            hint="quote it",
-        )
-    elif required:
-        faults.add(
-            Code.E_REQUIRED, f"module entry has no `{key}`", path, expected=f"a `{key}`"
-        )
+    if isinstance(value, str | None):
+        return str(value or "")
+    faults.add(
+        Code.E_TYPE,
+        f"`{key}` is not a string",
+        (*path, key),
+        found=shown(value),
+        hint="quote it",
+    )
     return ""

@@ -9,7 +9,6 @@ takes the generator away from that thread and lets a fresh one go on with a
 from __future__ import annotations
 
 import contextvars
-import logging
 import threading
 from collections.abc import Callable, Collection, Generator
 from typing import Any, TypeVar, cast
@@ -17,7 +16,7 @@ from typing import Any, TypeVar, cast
 import attrs
 
 from midflight._bridge import running_loop
-from midflight._system import System
+from midflight._system import System, log
 from midflight.errors import (
     HookError,
     InvalidConfigurationError,
@@ -27,7 +26,6 @@ from midflight.errors import (
     masked,
 )
 
-_log = logging.getLogger("midflight")
 NEVER = float("inf")
 _NOT_CALLED = "%s: `%s` was not called, since an earlier call has not come back"
 _LEAST = 0.05  # s that a step gets, however short the time to stop has become
@@ -61,33 +59,26 @@ _Answer = tuple[Any, MidflightError | None]  # a result, or what is raised inste
 
 
 @attrs.define(eq=False, repr=False)
-class _Lease:
-    """The right of one thread to go on with a run; ends with the run or a fence."""
+class _Run:
+    """Steps on one thread; `active` until their end, or until another takes over."""
 
+    steps: Steps[Any]
+    after: Callable[[], None]
     mark: object
+    call: Call | None = None
+    due: float = 0.0
     active: bool = True
 
 
-@attrs.define(eq=False, repr=False)
-class _Run:
-    steps: Steps[Any]
-    after: Callable[[], None]
-    lease: _Lease
-    call: Call | None = None
-    due: float = 0.0
-
-
-_LEASE: contextvars.ContextVar[_Lease | None] = contextvars.ContextVar(
-    "midflight_lease", default=None
+_RUN: contextvars.ContextVar[_Run | None] = contextvars.ContextVar(
+    "midflight_run", default=None
 )
 
 
 def is_applying(mark: object = None) -> bool:
     """Tell whether this thread or task is inside a run, of `mark` if it is given."""
-    lease = _LEASE.get()
-    if lease is None or not lease.active:
-        return False
-    return mark is None or lease.mark is mark
+    run = _RUN.get()
+    return run is not None and run.active and (mark is None or run.mark is mark)
 
 
 def _next(steps: Steps[Any], answer: _Answer) -> Call:
@@ -121,13 +112,12 @@ def _hidden(error: MidflightError, call: Call) -> MidflightError:
     return HookError(call.owner.label, call.hook, error, hides)
 
 
-def quietly(call: Call) -> Steps[Any]:
-    """Make a call whose failure is logged and changes nothing: it gives `None`."""
+def quietly(call: Call, note: Callable[[str], object] = log.warning) -> Steps[Any]:
+    """Make a call whose failure is noted and changes nothing: it gives `None`."""
     try:
         return (yield call)
     except MidflightError as exc:
-        _log.warning("%s", exc)
-        return None
+        note(str(exc))
 
 
 def may_apply_here() -> bool:
@@ -136,16 +126,16 @@ def may_apply_here() -> bool:
     return not (main or is_applying() or running_loop())
 
 
+@attrs.define(eq=False, repr=False)
 class Driver:
     """Drives one change at a time; the monitor watches whoever drives."""
 
-    def __init__(self, system: System) -> None:
-        self._system = system
-        self._changed = threading.Condition()
-        self._run: _Run | None = None
-        self._armed = NEVER  # when the monitor will look by itself
-        self._cap = NEVER
-        self._closed = False
+    _system: System
+    _changed: threading.Condition = attrs.field(factory=threading.Condition)
+    _run: _Run | None = None
+    _armed: float = NEVER  # when the monitor will look by itself
+    _cap: float = NEVER
+    _closed: bool = False
 
     def start(self) -> None:
         """Start the monitor."""
@@ -176,41 +166,32 @@ class Driver:
         Returns:
             False if a step overran, and another thread has taken over.
         """
-        run = self._run = _Run(steps, after, _Lease(mark))
-        return self._drive(run, run.lease, None)
+        run = self._run = _Run(steps, after, mark)
+        return self._drive(run, (None, None))
 
-    def _drive(self, run: _Run, lease: _Lease, error: MidflightError | None) -> bool:
-        token = _LEASE.set(lease)
-        answer: _Answer = (None, error)
+    def _drive(self, run: _Run, answer: _Answer) -> bool:
+        token = _RUN.set(run)
         try:
             while True:
                 call = _next(run.steps, answer)
-                if self._must_wait(call):
+                if not self._enter(run, call):
                     text = _NOT_CALLED % (call.owner.label, call.hook)
                     answer = None, TransientError(text)
                     continue
-                self._enter(run, call)
                 answer = _answered(call, (BaseException,))  # a module may even exit
-                if not self._leave(run, lease):
+                if not self._leave(run):
                     self._came_late(call, answer[0])
                     return False
         except StopIteration:
-            lease.active = False
+            run.active = False
             return True
         finally:
-            _LEASE.reset(token)
-
-    def _must_wait(self, call: Call) -> bool:
-        """Tell whether its owner hangs; a `stop` is then made when that comes back."""
-        with self._changed:
-            if call.owner.stuck and call.hook == "stop":
-                call.owner.owed = call.function
-            return call.owner.stuck
+            _RUN.reset(token)
 
     def _came_late(self, call: Call, result: Any) -> None:
         """Let an abandoned call have no effect, but make the `stop` that waited."""
         owner = call.owner
-        _log.warning("%s: `%s` came back late", owner.label, call.hook)
+        log.warning("%s: `%s` came back late", owner.label, call.hook)
         with self._changed:
             owed, owner.owed, owner.stuck = owner.owed, None, False
         try:
@@ -220,22 +201,31 @@ class Driver:
                 owed()
         except BaseException as exc:  # noqa: BLE001  # a module may even exit
             text = masked(f"{type(exc).__name__}: {exc}", owner.hides())
-            _log.warning("%s: cleaning up after it raised %s", owner.label, text)
+            log.warning("%s: cleaning up after it raised %s", owner.label, text)
 
-    def _enter(self, run: _Run, call: Call) -> None:
+    def _enter(self, run: _Run, call: Call) -> bool:
+        """Let the monitor watch a call, unless its owner hangs.
+
+        A `stop` of that one is made when it comes back.
+        """
         with self._changed:
+            if call.owner.stuck:
+                if call.hook == "stop":
+                    call.owner.owed = call.function
+                return False
             run.call = call
             now = self._system.monotonic()
             run.due = min(now + call.limit, max(self._cap, now + _LEAST))
             if run.due < self._armed:
                 self._armed = run.due
                 self._changed.notify_all()
+            return True
 
-    def _leave(self, run: _Run, lease: _Lease) -> bool:
+    def _leave(self, run: _Run) -> bool:
+        """Tell whether the thread that made a call may go on."""
         with self._changed:
-            if run.lease is lease:
-                run.call = None
-            return run.lease is lease
+            run.call = None
+            return run.active
 
     def _monitor(self) -> None:
         with self._changed:
@@ -254,23 +244,22 @@ class Driver:
 
     def _abandon(self, run: _Run, call: Call) -> None:
         """Fence the thread that hangs, and let a fresh one carry on."""
-        lease = _Lease(run.lease.mark)
+        fresh = _Run(run.steps, run.after, run.mark)
         error = StepTimeoutError(call.owner.label, call.hook, call.limit)
 
         def carry_on() -> None:
-            with self._changed:  # until the lease has moved
+            with self._changed:  # until the other run has ended
                 pass
-            if self._drive(run, lease, error):
+            if self._drive(fresh, (None, error)):
                 run.after()
 
         try:
             self._system.spawn("midflight-apply", carry_on)
         except RuntimeError as exc:  # no thread to be had: look again in a second
-            _log.warning("%s hangs; no thread takes over: %s", call.owner.label, exc)
+            log.warning("%s hangs; no thread takes over: %s", call.owner.label, exc)
             run.due = self._system.monotonic() + 1.0
             return
-        call.owner.stuck, run.call, run.lease.active = True, None, False
-        run.lease = lease
+        call.owner.stuck, run.active, self._run = True, False, fresh
 
 
 def drive_here(steps: Steps[T]) -> T:

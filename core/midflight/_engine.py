@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import collections
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -13,6 +12,7 @@ from midflight._change import Change, ModuleType, settle
 from midflight._diff import Diff
 from midflight._document import Document, ModuleConfig
 from midflight._driver import Call, Owner, Steps, is_applying
+from midflight._hookdata import Loaded
 from midflight._live import Live
 from midflight._plan import Plan
 from midflight._plugins import Hooks, Participant, PluginRegistry, create
@@ -30,10 +30,6 @@ from midflight.errors import (
     did_you_mean,
 )
 
-if TYPE_CHECKING:
-    from midflight._runtime import Runtime
-    from midflight.hookspecs import Loaded
-
 
 @attrs.define(eq=False)
 class Running:
@@ -45,13 +41,6 @@ class Running:
     participant: Participant
     generation: int
     state: str = "running"
-
-
-class _Kinds(collections.ChainMap[str, Any]):
-    """The types of running modules, without a pass over all of them."""
-
-    def __getitem__(self, name: str) -> Any:
-        return super().__getitem__(name).kind
 
 
 @attrs.frozen(eq=False)
@@ -95,7 +84,6 @@ Views = list[tuple[Live[Any], object, Any]]
 class Engine:
     """Holds what runs; makes modules; asks the strategy. One change at a time."""
 
-    runtime: Runtime
     hooks: Hooks
     registry: PluginRegistry
     kinds: dict[str, ModuleType]
@@ -114,9 +102,8 @@ class Engine:
         self, label: str, hook: str, function: Callable[..., Any], **named: Any
     ) -> Call:
         """Return the call of code that no participant owns, known by its label."""
-        call = functools.partial(function, **named)
         owner = self._owners.setdefault(label, Owner(label, hides=self.hidden))
-        return Call(call, owner, hook, self.deadline)
+        return Call(functools.partial(function, **named), owner, hook, self.deadline)
 
     def hidden(self) -> set[str]:
         """Return the secrets that no error may show; sought only when there is one."""
@@ -125,7 +112,7 @@ class Engine:
 
     def each(self, hook: str, **arguments: Any) -> Iterator[Call]:
         """Yield the call of each plugin's implementation of a hook, by itself."""
-        arguments["runtime"] = self.runtime
+        arguments["runtime"] = self.hooks.runtime
         for impl in getattr(self.hooks.hook, hook).get_hookimpls():
             named = {name: arguments[name] for name in impl.argnames}
             yield self.foreign(
@@ -158,7 +145,7 @@ class Engine:
             MidflightError: if its class raises, hangs or has wrong hooks.
         """
         label = f"module `{entry.name}` ({kind.name})"
-        deadline = self.deadline if kind.deadline is None else kind.deadline
+        deadline = kind.says("deadline") or self.deadline
         call = functools.partial(create, kind.factory, label, entry.name)
         target = yield Call(call, Owner(label), "__init__", deadline)
         module = self.hooks.participant("module", target, label, deadline)
@@ -242,14 +229,14 @@ class Engine:
                 self.hooks.hook.structure,
                 config=config,
                 type=kind,
-                runtime=self.runtime,
+                runtime=self.hooks.runtime,
             )
         except InvalidConfigurationError:
             raise
         except MidflightError as exc:
             late = isinstance(exc, StepTimeoutError)
-            fault = Fault(Code.E_TIMEOUT if late else Code.E_VALUE, str(exc))
-            raise InvalidConfigurationError(fault) from exc
+            code = Code.E_TIMEOUT if late else Code.E_VALUE
+            raise InvalidConfigurationError(Fault(code, str(exc))) from exc
         if value is None:
             raise InvalidConfigurationError(
                 Fault(
@@ -260,21 +247,26 @@ class Engine:
             )
         return value
 
-    def views_of(self, document: Document, positions: Positions | None) -> Steps[Views]:
-        """Structure what the live views shall show of a document.
+    def views_of(
+        self,
+        document: Document,
+        positions: Positions | None = None,
+        new: Live[Any] | None = None,
+    ) -> Steps[Views]:
+        """Structure what the live views, or a new one, shall show of a document.
 
         Apart from the modules' own values: a module may change what it was given.
         """
         values: Views = []
         faults: list[Fault] = []
-        for view in list(self.views.values()):
-            new, path = viewed(document, view.name)
+        for view in [new] if new else list(self.views.values()):
+            seen, path = viewed(document, view.name)
             try:
-                if view.seen is not new:
-                    value = yield from self.structured(new, view.type)
-                    values.append((view, new, value))
+                if view.seen is not seen:
+                    value = yield from self.structured(seen, view.type)
+                    values.append((view, seen, value))
             except InvalidConfigurationError as exc:
-                if new is _NOTHING:
+                if seen is _NOTHING and view.seen is not None:
                     msg = f"live settings read `{view.name}`, which is not there"
                     faults.append(Fault(Code.E_REQUIRED, msg, hint="keep it"))
                 else:
@@ -286,18 +278,11 @@ class Engine:
     def bind(self, view: Live[Any]) -> Steps[None]:
         """Structure what a new live view shows, until that is what is in force."""
         while True:
-            inside = is_applying(self) and self.wanted is not None
-            document = self.wanted if inside else self.snapshot.document
-            new, path = viewed(document or Document(), view.name)
-            if view.seen is new:
+            document = (is_applying(self) and self.wanted) or self.snapshot.document
+            values = yield from self.views_of(document, new=view)
+            if not values:
                 return
-            try:
-                view.current = yield from self.structured(new, view.type)
-            except InvalidConfigurationError as exc:
-                raise InvalidConfigurationError(
-                    [fault.under(path) for fault in exc.faults]
-                ) from exc
-            view.seen = new
+            show(values)
             # From here on each change sees it; one that ended meanwhile did not.
             self.views.setdefault((view.name, view.type), view)
 
@@ -314,10 +299,9 @@ class Engine:
         if diff.keeps_order:
             document.order_as(snapshot.document)
         _ = document.build_order
-        names = {name for name, _ in list(self.views)}
-        read = frozenset(name for name in names if name not in document.modules)
-        kinds = _Kinds(snapshot.running)  # type: ignore[arg-type]  # it writes nothing
-        return Change(diff, kinds, snapshot.degraded, read)
+        read = {name for name, _ in list(self.views)}.difference(document.modules)
+        kinds = {name: module.kind for name, module in snapshot.running.items()}
+        return Change(diff, kinds, snapshot.degraded, frozenset(read))
 
     def plan(self, change: Change) -> Steps[Plan]:
         """Ask the strategy what a change needs, and settle its plan.
@@ -336,6 +320,12 @@ class Engine:
             msg = f"{self.strategy.label} returned {type(plan).__name__}, not a Plan"
             raise PluginError(msg)
         return plan if plan.verdict == "refuse" else settle(plan, change)
+
+
+def show(views: Views) -> None:
+    """Let live views show what was structured for them."""
+    for view, seen, value in views:
+        view.current, view.seen = value, seen
 
 
 def viewed(document: Document, name: str) -> tuple[Any, Path]:

@@ -53,6 +53,8 @@ class Layer:
         error: why it cannot be read now; empty if it can. What it gave before is kept.
         since: when that began, in seconds since 1970.
         loaded: what it gave, with its own `positions`; `None` if nothing yet.
+        participant: its source, to be asked for more than it gave: its `history`, or
+            what a writable one offers. `None` in what was recalled from an earlier run.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Layer:
     error: str = ""
     since: float | None = None
     loaded: Loaded | None = attrs.field(default=None, repr=False)
+    participant: Any = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen

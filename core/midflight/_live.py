@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
+import attrs
+
 T = TypeVar("T")
 
 
+@attrs.define(eq=False, repr=False)
 class Live(Generic[T]):
     """A typed view of one module's configuration, or of one section.
 
@@ -14,15 +17,10 @@ class Live(Generic[T]):
     variable to read several values of one generation.
     """
 
-    __slots__ = ("current", "name", "seen", "type")
-
-    current: T
-    seen: object  # the frozen configuration that `current` was made of
-
-    def __init__(self, name: str, type_: type[T]) -> None:
-        self.name = name
-        self.type = type_
-        self.seen = None
+    name: str
+    type: type[T]
+    current: T = attrs.field(init=False)
+    seen: object = None  # the frozen configuration that `current` was made of
 
     def __repr__(self) -> str:
         return f"Live({self.name!r})"  # `current` may hold secrets

@@ -54,7 +54,8 @@ def asked(module: Running) -> Steps[Health]:
     if not isinstance(answer, Health):
         values = answer if isinstance(answer, Mapping) else {}
         answer = Health(healthy=answer is not False, values=values)
-    return attrs.evolve(answer, detail=masked(answer.detail, whose.hides()))
+    hides = whose.hides() if answer.detail else ()
+    return attrs.evolve(answer, detail=masked(answer.detail, hides))
 
 
 def stop_all(engine: Engine, limit: Callable[[], float]) -> Steps[None]:

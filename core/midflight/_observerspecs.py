@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from midflight._document import Document
 from midflight._hookdata import Loaded, hookspec
@@ -67,5 +68,52 @@ def on_outcome(outcome: Outcome, runtime: Runtime) -> None:
     Arguments: `outcome` is one of the six outcomes.
     Returns: nothing.
     Raises: an exception is logged and changes nothing.
+    Since: 0.1
+    """
+
+
+# -- what was decided
+@hookspec(firstresult=True)
+def journal(
+    limit: int, before: int | None, runtime: Runtime
+) -> Sequence[Mapping[str, Any]] | None:
+    """List what was decided, newest first.
+
+    Called: by the command line and the admin, through `Runtime.hook`.
+    Thread: the caller's; may overlap every other hook.
+    Arguments: `limit` is the greatest number of records to return; `before` is the
+        `number` of a record: only older ones are returned; `None` for the newest;
+        `runtime` is the runtime whose journal it is.
+    Returns: records as plain data, each with its `number`; `None` from a plugin that
+        keeps none. The first that is not `None` wins.
+    Raises: any exception goes to the caller.
+    Since: 0.1
+    """
+
+
+@hookspec
+def record(entry: Mapping[str, Any], runtime: Runtime) -> None:
+    """Write down something that was decided outside the core.
+
+    Called: by a plugin, through `Runtime.hook`, such as for a request that was refused.
+    Thread: the caller's; may overlap every other hook.
+    Arguments: `entry` is plain data without secrets, in the words of the journal:
+        `outcome`, `reason`, `actor`, `cause`, and `faults` as `{code, text}`.
+    Returns: nothing.
+    Raises: any exception goes to the caller.
+    Since: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+def restore(digest: str, runtime: Runtime) -> Loaded | None:
+    """Return a configuration that was in force before, as it was read then.
+
+    Called: by the admin, through `Runtime.hook`, to take a change back.
+    Thread: the caller's; may overlap every other hook.
+    Arguments: `digest` is that of the document which was in force.
+    Returns: `Loaded`, before any `transform`; `None` if it is not kept. The first that
+        is not `None` wins.
+    Raises: any exception goes to the caller.
     Since: 0.1
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,7 +13,7 @@ import pluggy
 from midflight import errors, hookspecs
 from midflight._bridge import GRACE, Bridge
 from midflight._driver import Call, Owner
-from midflight.errors import PluginApiError, PluginError, did_you_mean
+from midflight.errors import PluginApiError, PluginError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint, EntryPoints
@@ -59,7 +59,7 @@ class PluginEntry:
     state: str = "available"
     reason: str = ""
     _point: EntryPoint | None = attrs.field(default=None, repr=False)
-    _loaded: Any = attrs.field(default=None, repr=False)
+    _loaded: Any = attrs.field(default=None, repr=False)  # or why it cannot be
 
     def load(self) -> Any:
         """Import the target once; remember a failure, and raise it each time.
@@ -67,19 +67,18 @@ class PluginEntry:
         Raises:
             PluginError: if it cannot be imported or its name is in dispute.
         """
-        cause: BaseException | None = None
         if self.state == "available" and self._point is not None:
             try:
                 self._loaded, self.state = self._point.load(), "loaded"
             except (Exception, SystemExit) as exc:  # noqa: BLE001  # it stops no other
                 self.state, self.reason = "failed", f"{type(exc).__name__}: {exc}"
-                cause = exc
+                self._loaded = exc
         if self.state == "loaded":
             return self._loaded
         owner = f"{self.role} `{self.name}` of {self.distribution} {self.version}"
         msg = f"{owner} cannot be used: {self.reason}"
-        conflict = self.state == "conflict"
-        raise (errors.DuplicatePluginError if conflict else PluginError)(msg) from cause
+        kind = errors.DuplicatePluginError if self.state == "conflict" else PluginError
+        raise kind(msg) from self._loaded
 
 
 class PluginRegistry:
@@ -109,9 +108,8 @@ class PluginRegistry:
             DuplicatePluginError: if two distributions claim the name.
         """
         if (role, name) not in self._claims:
-            hint = did_you_mean(name, self.names(role))
-            msg = f"no {role} is called `{name}`; {hint}"
-            raise PluginError(msg)
+            what = f"no {role} is called"
+            raise PluginError.unknown(what, name, self.names(role))
         return self._claims[role, name][0].load()
 
     @functools.cached_property
@@ -123,16 +121,13 @@ class PluginRegistry:
             rivals.setdefault(entry.distribution, entry)
         for rivals in found.values():
             first, *others = rivals.values()
+            state, reason = "conflict", f"{' and '.join(rivals)} claim the name"
             if first.distribution == OURS:
-                for each in others:
-                    each.state, each.reason = (
-                        "reserved",
-                        f"the name is reserved by {OURS}",
-                    )
+                state, reason = "reserved", f"the name is reserved by {OURS}"
             elif others:
-                for each in (first, *others):
-                    each.state = "conflict"
-                    each.reason = f"{' and '.join(rivals)} claim the name"
+                others.append(first)
+            for each in others:
+                each.state, each.reason = state, reason
         return {claim: list(rivals.values()) for claim, rivals in found.items()}
 
     def _scan(self) -> Iterator[PluginEntry]:
@@ -156,34 +151,35 @@ class Participant(Owner):
         label: how errors name it.
         target: the object.
         deadline: seconds that any of its hooks may take.
+        methods: its hooks by name.
+        names: the arguments that each takes.
+        grace: seconds that one which is a coroutine may take beyond.
     """
 
     target: Any = attrs.field(kw_only=True)
     deadline: float = attrs.field(kw_only=True)
     _hooks: Hooks = attrs.field(kw_only=True, repr=False)
-    _methods: Mapping[str, Callable[..., Any]] = attrs.field(factory=dict, repr=False)
-    _names: dict[str, tuple[str, ...]] = attrs.field(factory=dict, repr=False)
-    _async: set[str] = attrs.field(factory=set, repr=False, alias="coroutines")
+    methods: dict[str, Callable[..., Any]] = attrs.field(factory=dict, repr=False)
+    names: dict[str, tuple[str, ...]] = attrs.field(factory=dict, repr=False)
+    grace: dict[str, float] = attrs.field(factory=dict, repr=False)
 
     def has(self, hook: str) -> bool:
         """Tell whether the object has that hook."""
-        return hook in self._methods
+        return hook in self.methods
 
     def invoke(self, hook: str, **arguments: Any) -> Any:
         """Call one hook on the calling thread, wrapped by the registered plugins."""
-        arguments["runtime"] = self._hooks.runtime
-        arguments["participant"] = self.label
-        caller, method = getattr(self._hooks.hook, hook), self._methods[hook]
+        arguments |= {"runtime": self._hooks.runtime, "participant": self.label}
+        caller, method = getattr(self._hooks.hook, hook), self.methods[hook]
         if caller.get_hookimpls():
             return caller.call_extra([method], arguments)
         # Nobody wraps it: the same result without a new HookImpl for each call.
-        return method(**{name: arguments[name] for name in self._names[hook]})
+        return method(**{name: arguments[name] for name in self.names[hook]})
 
     def call(self, hook: str, limit: float | None = None, **arguments: Any) -> Call:
         """Return the call of one hook, for the driver to make."""
         seconds = self.deadline if limit is None else limit
-        if hook in self._async:
-            seconds += GRACE
+        seconds += self.grace.get(hook, 0.0)
         return Call(lambda: self.invoke(hook, **arguments), self, hook, seconds)
 
 
@@ -232,31 +228,20 @@ class Hooks:
             PluginApiError: naming the hook that is unknown, misplaced or missing.
         """
         allowed, required = ROLES[role]
-        methods: dict[str, Callable[..., Any]] = {}
-        names: dict[str, tuple[str, ...]] = {}
-        coroutines: set[str] = set()
+        found = Participant(label, target=target, deadline=deadline, hooks=self)
         for hook, opts, method in self._implementations(target):
-            names[hook] = self._check(label, hook, method)
+            found.names[hook] = self._check(label, hook, method)
             if hook not in allowed or opts["wrapper"]:
-                hint = did_you_mean(hook, allowed)
-                msg = f"{label}: a {role} has no hook `{hook}`; {hint}"
-                raise PluginApiError(msg)
-            methods[hook] = method
+                what = f"{label}: a {role} has no hook"
+                raise PluginApiError.unknown(what, hook, allowed)
+            found.methods[hook] = method
             if inspect.iscoroutinefunction(method):
-                methods[hook] = self.bridge.adapt(method, label, hook, deadline)
-                coroutines.add(hook)
-        if required not in methods:
+                adapted = self.bridge.adapt(method, label, hook, deadline)
+                found.methods[hook], found.grace[hook] = adapted, GRACE
+        if not found.has(required):
             msg = f"{label}: a {role} needs the hook `{required}`, with @hookimpl"
             raise PluginApiError(msg)
-        return Participant(
-            label,
-            target=target,
-            deadline=deadline,
-            hooks=self,
-            methods=methods,
-            names=names,
-            coroutines=coroutines,
-        )
+        return found
 
     def _implementations(
         self, target: object
@@ -272,17 +257,18 @@ class Hooks:
         """Return the names of a method's arguments, all known to its hook's spec."""
         caller = getattr(self.hook, hook, None)
         if caller is None or caller.spec is None:
-            hint = did_you_mean(hook, vars(self.hook))
-            msg = f"{label}: there is no hook `{hook}`; {hint}"
-            raise PluginApiError(msg)
-        taken = inspect.signature(method).parameters.values()
+            what = f"{label}: there is no hook"
+            raise PluginApiError.unknown(what, hook, vars(self.hook))
         # As pluggy does: what has a default is never given.
-        names = tuple(each.name for each in taken if each.default is each.empty)
+        names = tuple(
+            each.name
+            for each in inspect.signature(method).parameters.values()
+            if each.default is each.empty
+        )
         for name in names:
             if name not in caller.spec.argnames:
-                hint = did_you_mean(name, caller.spec.argnames)
-                msg = f"{label}: `{hook}` has no argument `{name}`; {hint}"
-                raise PluginApiError(msg)
+                what = f"{label}: `{hook}` has no argument"
+                raise PluginApiError.unknown(what, name, caller.spec.argnames)
         return names
 
 

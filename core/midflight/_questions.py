@@ -11,8 +11,10 @@ from midflight._document import Document
 from midflight._driver import Steps, drive_here
 from midflight._engine import Engine, Running, Snapshot
 from midflight._plan import Plan
-from midflight._reading import loaded_from, transformed
+from midflight._reading import every_fault, faults_in, loaded_from, transformed
+from midflight._stored import Stored
 from midflight.errors import (
+    Fault,
     InvalidConfigurationError,
     MidflightError,
     SourceUnavailableError,
@@ -20,88 +22,115 @@ from midflight.errors import (
 from midflight.hookspecs import Loaded
 
 
-def status(attempts: Attempts, mode: str, phase: str) -> dict[str, Any]:
-    """Return what is in force, wanted and refused, as plain data.
+class Questions(Stored):
+    """The part of `Runtime` that answers, and changes nothing."""
 
-    Args:
-        attempts: what was observed, applied and rejected.
-        mode: how changes are found.
-        phase: whether the runtime is `starting`, `running` or `stopped`.
-    """
-    snapshot = attempts.engine.snapshot
-    refused, held = attempts.rejected, attempts.held
-    error, since = attempts.source_error or (None, None)
-    source = {
-        "name": attempts.source.label.removeprefix("source ").strip("`"),
-        "mode": mode,
-        "version": snapshot.version,
-    }
-    rejected = refused and {
-        "digest": refused.digest or None,
-        "reason": str(refused.reason),
-        "faults": [str(fault) for fault in refused.faults],
-        "at": refused.at,
-    }
-    layers = [
-        {
-            "name": layer.name,
-            "source": layer.source,
-            "version": layer.version,
-            "optional": layer.optional,
-            "error": layer.error or None,
-            "since": layer.since,
+    def status(self) -> dict[str, Any]:
+        """Return what is in force, wanted and refused, as plain data."""
+        attempts, snapshot = self._reloader.attempts, self._engine.snapshot
+        refused, held = attempts.rejected, attempts.held
+        error, since = attempts.source_error or (None, None)
+        source = {
+            "name": attempts.source.label.removeprefix("source ").strip("`"),
+            "mode": self._reloader.mode,
+            "version": snapshot.version,
         }
-        for layer in attempts.layers
-    ]
-    return {
-        "generation": snapshot.generation,
-        "digest": snapshot.digest,
-        "state": _state(attempts) if phase == "running" else phase,
-        "desired": attempts.desired or None,
-        "applied": {"digest": snapshot.digest, "at": snapshot.at},
-        "rejected": rejected,
-        "held": held and [f"{step.action} {step.module}" for step in held.steps],
-        "sources": [{**source, "error": error, "since": since}, *layers],
-        "modules": {
-            name: {"type": m.kind.name, "state": m.state, "generation": m.generation}
-            for name, m in snapshot.running.items()
-        },
-        "notes": dict(attempts.engine.runtime.notes),
-    }
+        rejected = refused and {
+            "digest": refused.digest or None,
+            "reason": str(refused.reason),
+            "faults": [str(fault) for fault in refused.faults],
+            "at": refused.at,
+        }
+        layers = [
+            {
+                "name": layer.name,
+                "source": layer.source,
+                "version": layer.version,
+                "optional": layer.optional,
+                "error": layer.error or None,
+                "since": layer.since,
+            }
+            for layer in attempts.layers
+        ]
+        return {
+            "generation": snapshot.generation,
+            "digest": snapshot.digest,
+            "state": self._state(),
+            "desired": attempts.desired or None,
+            "applied": {"digest": snapshot.digest, "at": snapshot.at},
+            "rejected": rejected,
+            "held": held and [f"{step.action} {step.module}" for step in held.steps],
+            "sources": [{**source, "error": error, "since": since}, *layers],
+            "modules": {
+                name: {
+                    "type": m.kind.name,
+                    "state": m.state,
+                    "generation": m.generation,
+                }
+                for name, m in snapshot.running.items()
+            },
+            "notes": dict(self.notes),
+        }
 
+    def _state(self) -> str:
+        attempts, phase = self._reloader.attempts, self._reloader.phase
+        if phase != "running":
+            return phase
+        down = any(layer.error for layer in attempts.layers)
+        if self._engine.snapshot.degraded or attempts.source_error or down:
+            return "degraded"
+        return "rejected" if attempts.rejected else "healthy"
 
-def _state(attempts: Attempts) -> str:
-    down = any(layer.error for layer in attempts.layers)
-    if attempts.engine.snapshot.degraded or attempts.source_error or down:
-        return "degraded"
-    return "rejected" if attempts.rejected else "healthy"
+    def read(self) -> tuple[Document, Loaded]:
+        """Read the source, as for a change, and leave everything as it is.
 
-
-def read(attempts: Attempts) -> tuple[Document, Loaded]:
-    """Read the source, as for a change, and leave everything as it is.
-
-    Raises:
-        InvalidConfigurationError: if its content is wrong.
-        SourceUnavailableError: if it cannot be read.
-    """
-
-    def steps() -> Steps[tuple[Document, Loaded]]:
-        document, loaded = yield from loaded_from(attempts.source)
+        Raises:
+            InvalidConfigurationError: if its content is wrong.
+            SourceUnavailableError: if it cannot be read.
+        """
+        attempts = self._reloader.attempts
         try:
-            return (yield from transformed(attempts.engine, document)), loaded
-        except InvalidConfigurationError as exc:
-            placed = [fault.under((), loaded.positions) for fault in exc.faults]
-            raise InvalidConfigurationError(
-                placed, exc.partial, loaded.positions
-            ) from exc
+            with attempts.reading:
+                return drive_here(read(attempts))
+        except (InvalidConfigurationError, SourceUnavailableError):
+            raise
+        except MidflightError as exc:
+            raise SourceUnavailableError(str(exc)) from exc
 
+    def check(self) -> tuple[Fault, ...]:
+        """Return every fault of the source's configuration; nothing is started.
+
+        Raises:
+            SourceUnavailableError: if it cannot be read.
+        """
+        try:
+            document, loaded = self.read()
+        except InvalidConfigurationError as exc:
+            return drive_here(every_fault(self._engine, exc))
+        return drive_here(faults_in(self._engine, document, loaded.positions))
+
+    def plan(self, document: Document, base: Document | None = None) -> Plan:
+        """Return what would be done to reach a document.
+
+        Args:
+            document: the wanted one.
+            base: the one to start from, as if it ran; by default the one in force.
+
+        Raises:
+            InvalidConfigurationError: if a document is wrong.
+            MidflightError: if the strategy fails.
+        """
+        return drive_here(planned(self._engine, document, base))
+
+
+def read(attempts: Attempts) -> Steps[tuple[Document, Loaded]]:
+    """Load the source, and let the plugins change what it gives."""
+    document, loaded = yield from loaded_from(attempts.source)
     try:
-        with attempts.reading:
-            return drive_here(steps())
-    except (InvalidConfigurationError, SourceUnavailableError):
-        raise
-    except MidflightError as exc:
-        raise SourceUnavailableError(str(exc)) from exc
+        return (yield from transformed(attempts.engine, document)), loaded
+    except InvalidConfigurationError as exc:
+        placed = [fault.under((), loaded.positions) for fault in exc.faults]
+        raise InvalidConfigurationError(placed, exc.partial, loaded.positions) from exc
 
 
 def planned(engine: Engine, document: Document, base: Document | None) -> Steps[Plan]:

@@ -67,8 +67,8 @@ def transformed(engine: Engine, document: Document) -> Steps[Document]:
             "plugins",
             "transform",
             hook.call_extra,
-            methods=[_identity],
-            kwargs={"document": document, "runtime": engine.runtime},
+            methods=[lambda document: document],
+            kwargs={"document": document, "runtime": engine.hooks.runtime},
         )
     if not isinstance(document, Document):
         msg = f"a `transform` returned {type(document).__name__}, not a Document"
@@ -110,10 +110,6 @@ def faults_in(
     return ()
 
 
-def _identity(document: Document) -> Document:
-    return document
-
-
 @attrs.define(eq=False, repr=False)
 class Reading:
     """A source, and what is remembered of the last read of it.
@@ -138,7 +134,7 @@ class Reading:
 
     def note_inputs(self) -> Steps[None]:
         """Look at what `transform` reads beside the document; if new, read again."""
-        ask, runtime = self.engine.hooks.hook.inputs, self.engine.runtime
+        ask, runtime = self.engine.hooks.hook.inputs, self.engine.hooks.runtime
         if ask.get_hookimpls():
             found = yield self.engine.foreign("plugins", "inputs", ask, runtime=runtime)
             if found != self._inputs:
@@ -166,28 +162,21 @@ class Reading:
             msg = f"{self.source.label}: another read does not end"
             raise SourceUnavailableError(msg)
         try:
-            return (yield from self._read(cause, insist=insist))
+            token: str | None = None
+            last = self._token
+            known = last if self._proven and not insist else None
+            # A hint is mostly true: where `load` tells its token, that alone will do.
+            if self.source.has("hash") and not (cause == "hint" and self._tells):
+                token = yield self.source.call("hash")
+            if token is not None and token == known:
+                return None
+            self._token, self._proven = token, token == last
+            document, loaded = yield from loaded_from(self.source)
+            self._tells = loaded.token is not None
+            if loaded.token:
+                self._token, self._proven = loaded.token, True
+            if self._tells and loaded.token == known:
+                return None
+            return document, loaded
         finally:
             lock.release()
-
-    def _read(
-        self, cause: str, *, insist: bool
-    ) -> Steps[tuple[Document, Loaded] | None]:
-        """Load, unless the token says that there is nothing new."""
-        token: str | None = None
-        last, known = self._token, None
-        if self._proven and not insist:
-            known = last
-        # A hint is mostly true: where `load` tells its token, that alone will do.
-        if self.source.has("hash") and not (cause == "hint" and self._tells):
-            token = yield self.source.call("hash")
-        if token is not None and token == known:
-            return None
-        self._token, self._proven = token, token == last
-        document, loaded = yield from loaded_from(self.source)
-        self._tells = loaded.token is not None
-        if loaded.token:
-            self._token, self._proven = loaded.token, True
-        if self._tells and loaded.token == known:
-            return None
-        return document, loaded

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import logging
 import os
 import threading
 import weakref
@@ -27,14 +25,11 @@ from midflight._driver import (
 from midflight._engine import Engine
 from midflight._modules import stop_all
 from midflight._outcome import Failed, Held, Outcome, Reason
-from midflight._system import System
-from midflight._watch import OpenWatch, entered
+from midflight._system import System, log
 from midflight.errors import MidflightError, StoppedError
 
-_log = logging.getLogger("midflight")
 QUIET = 0.010  # s without a hint that end a burst
 LONGEST = 0.200  # s after which a burst is acted on all the same
-_CLOSE = contextlib.ExitStack.close  # ends what was entered too late
 
 
 @attrs.define(eq=False, repr=False)
@@ -69,8 +64,11 @@ class Reloader:
     changed: threading.Condition = attrs.field(factory=threading.Condition)
     running: bool = False
     _driver: Driver = attrs.field(init=False)
-    _lifespans: list[Call] | None = None  # what ends them; `None` before they began
-    _watch: OpenWatch | None = None
+    _engine: Engine = attrs.field(init=False)
+    # What ends them; `None` before they began.
+    _lifespans: list[Call | None] | None = None
+    _watch: object = None  # that whose hints count
+    _watch_end: Call | None = None  # leaves it; `None` if there is nothing to leave
     _watch_error: str = ""
     _watching: Owner = attrs.field(factory=lambda: Owner("the source's watch"))
     _busy: bool = False
@@ -82,7 +80,7 @@ class Reloader:
     _stop_due: float = NEVER
 
     def __attrs_post_init__(self) -> None:
-        self._driver = Driver(self._system)
+        self._driver, self._engine = Driver(self._system), self.attempts.engine
 
     @property
     def phase(self) -> str:
@@ -91,15 +89,11 @@ class Reloader:
         return "running" if self.running and self._engine.snapshot.generation else idle
 
     @property
-    def _engine(self) -> Engine:
-        return self.attempts.engine
-
-    @property
     def mode(self) -> str:
         """How changes are found: `watch`, `sweep` or `manual`."""
         if not self.watches:
             return "manual"
-        return "watch" if self._watch and self._watch.stack else "sweep"
+        return "watch" if self._watch_end else "sweep"
 
     # -- asked from outside ------------------------------------------------------
 
@@ -133,8 +127,8 @@ class Reloader:
             self.changed, self._driver = threading.Condition(), Driver(self._system)
             self.attempts.reading = threading.Lock()
             self._engine.hooks.bridge.forget()
-            self._tickets, self._busy, self._watch = [], False, None
-            self._lifespans = None
+            self._tickets, self._busy = [], False
+            self._watch = self._watch_end = self._lifespans = None
             self._looked_at = -NEVER
             self._spawn()
 
@@ -150,7 +144,7 @@ class Reloader:
             while self.running and not is_applying(self._engine):
                 left = due - self._system.monotonic()
                 if left <= 0:
-                    _log.error("shutdown took more than %g s", self._shutdown)
+                    log.error("shutdown took more than %g s", self._shutdown)
                     self.running = False
                     self._driver.close()
                     self.changed.notify_all()
@@ -266,7 +260,7 @@ class Reloader:
                     cause, tickets[0].actor if tickets else ""
                 )
         except Exception:  # noqa: BLE001  # the loop outlives any fault of ours
-            _log.exception("the reloader failed in an unforeseen way, and goes on")
+            log.exception("the reloader failed in an unforeseen way, and goes on")
         finally:
             with self.changed:
                 self.running = self.running and cause != "stop"
@@ -282,12 +276,10 @@ class Reloader:
         yield from stop_all(
             self._engine, lambda: max(0.05, (due - self._system.monotonic()) * 0.75)
         )
-        watch = self._watch
-        if watch is not None:
-            watch.alive = False
-            yield from quietly(Call(watch.leave, self._watching, "watch", 1.0))
-        for call in reversed(self._lifespans or []):
-            yield from quietly(call)
+        self._watch = None
+        for call in (self._watch_end, *reversed(self._lifespans or ())):
+            if call is not None:
+                yield from quietly(call)
         self._driver.close()
         self._engine.hooks.bridge.close()
 
@@ -296,51 +288,59 @@ class Reloader:
         self._lifespans = ends = []
         for call in self._engine.each("lifespan"):
             try:
-                manager = yield call
-                if manager is not None:
-                    enter = functools.partial(entered, manager)
-                    stack = yield attrs.evolve(call, function=enter, late=_CLOSE)
-                    ends.append(attrs.evolve(call, function=stack.close))
+                ends.append((yield from _entered(call)))
             except MidflightError as exc:
-                _log.warning("%s", exc)
+                log.warning("%s", exc)
 
     # -- watching ----------------------------------------------------------------
 
     def _open_watch(self) -> Steps[None]:
-        if not (self.watches and self.attempts.source.has("watch")):
+        source = self.attempts.source
+        if not (self.watches and source.has("watch")):
             return
-        source, watch = self.attempts.source, OpenWatch(self.hint)
+        watch = self._watch = object()
+
+        def notify() -> None:
+            if self._watch is watch:
+                self.hint()
+
         # An owner of its own: a watch that hangs must not keep `load` away.
-        owner = self._watching
+        call = attrs.evolve(source.call("watch", notify=notify), owner=self._watching)
         try:
-            call = source.call("watch", notify=watch.notify)
-            manager = yield attrs.evolve(call, owner=owner)
-            if manager is not None:
-                enter = functools.partial(entered, manager)
-                watch.stack = yield Call(
-                    enter, owner, "watch", source.deadline, late=_CLOSE
-                )
+            end = yield from _entered(call)
+            self._watch_end = end and attrs.evolve(end, limit=1.0)
+            self._watch_error = ""
         except MidflightError as exc:
-            watch.alive = False
+            self._watch = None
             if str(exc) != self._watch_error:
-                _log.warning("%s; changes are found by sweep only", exc)
+                log.warning("%s; changes are found by sweep only", exc)
             self._watch_error = str(exc)
-        else:
-            self._watch, self._watch_error = watch, ""
 
     def _lost_watcher(self) -> None:
         """Let go of a watch whose thread hangs; the next look opens another."""
-        watch, self._watch = self._watch, None
-        if watch is not None:
-            watch.alive = False
-            leave = quietly(Call(watch.leave, self._watching, "watch", 1.0))
-            self._system.spawn("midflight-unwatch", lambda: drive_here(leave))
+        end, self._watch, self._watch_end = self._watch_end, None, None
+        if end is not None:
+            self._system.spawn("midflight-unwatch", lambda: drive_here(quietly(end)))
         with self.changed:
             self._looked_at = -NEVER
             self.changed.notify_all()
 
 
+def _entered(call: Call) -> Steps[Call | None]:
+    """Enter the context manager that a call gives, if any; return what leaves it."""
+    manager = yield call
+    if manager is None:
+        return None
+    stack = contextlib.ExitStack()
+
+    def enter() -> contextlib.ExitStack:
+        stack.enter_context(manager)  # what is none raises here, as its plugin's fault
+        return stack
+
+    yield attrs.evolve(call, function=enter, late=contextlib.ExitStack.close)
+    return attrs.evolve(call, function=stack.close)
+
+
 def _call_if_alive(method: weakref.WeakMethod[Callable[[], None]]) -> None:
-    alive = method()
-    if alive is not None:
+    if alive := method():
         alive()

@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
-from midflight._assembly import Source, register, source_of, strategy_of
+from midflight._assembly import register, strategy_of
 from midflight._attempt import Attempts
 from midflight._bridge import Bridge
 from midflight._change import ModuleType
-from midflight._document import Document
 from midflight._driver import drive_here, is_applying
 from midflight._engine import Engine, Running, Snapshot
-from midflight._live import Live
+from midflight._live import Live, T
 from midflight._modules import asked
 from midflight._outcome import Outcome, Reason
-from midflight._plan import Plan
 from midflight._plugins import Hooks, PluginRegistry
-from midflight._questions import planned, read, status
-from midflight._reading import every_fault, faults_in
+from midflight._questions import Questions
 from midflight._reloader import Reloader
-from midflight._stored import Stored
+from midflight._stored import Source
 from midflight._system import System
 from midflight.errors import (
-    Fault,
     InvalidConfigurationError,
     MidflightError,
     PluginError,
     SourceUnavailableError,
     StoppedError,
 )
-from midflight.hookspecs import Health, Loaded
+from midflight.hookspecs import Health
 
 if TYPE_CHECKING:
     import asyncio
 
-_log = logging.getLogger("midflight")
-T = TypeVar("T")
 
-
-class Runtime(Stored):
+class Runtime(Questions):
     """Runs modules on the configuration of a source, and follows its changes.
 
     Args:
@@ -92,6 +84,7 @@ class Runtime(Stored):
             raise ValueError(msg)
         self.state_dir = None if state_dir is None else pathlib.Path(state_dir)
         self.notes: dict[str, str] = {}  # what plugins want the status to say
+        self.shared: dict[str, Any] = {}  # what plugins keep with it
         self.registry = registry or PluginRegistry()
         self._system, self._patience = system or System(), wait
         self._bridge = Bridge(self._system, loop)
@@ -99,12 +92,9 @@ class Runtime(Stored):
         register(self._hooks, self.registry, plugins)
         kinds = {name: ModuleType(name, each) for name, each in (modules or {}).items()}
         decider = strategy_of(self._hooks, self.registry, strategy, deadline)
-        self._engine = Engine(
-            self, self._hooks, self.registry, kinds, decider, deadline
-        )
-        followed = source_of(self._hooks, self.registry, source, deadline)
+        self._engine = Engine(self._hooks, self.registry, kinds, decider, deadline)
         self._reloader = Reloader(
-            attempts=Attempts(self._engine, followed, self._system, backoff),
+            attempts=Attempts(self._engine, self.source(source), self._system, backoff),
             system=self._system,
             watches=watch,
             sweep=sweep,
@@ -182,6 +172,15 @@ class Runtime(Stored):
         return self._reloader.running
 
     @property
+    def hook(self) -> Any:
+        """The hooks of the registered plugins, for one plugin that asks the others.
+
+        A call names the hook's arguments: `runtime.hook.journal(limit=20, before=None,
+        runtime=runtime)`.
+        """
+        return self._hooks.hook
+
+    @property
     def watches(self) -> bool:
         """Whether the runtime follows its source by itself."""
         return self._reloader.watches
@@ -228,11 +227,6 @@ class Runtime(Stored):
             return drive_here(asked(module))
         except MidflightError as exc:
             return Health(healthy=False, detail=str(exc))
-
-    def status(self) -> dict[str, Any]:
-        """Return what is in force, wanted and refused, as plain data."""
-        reloader = self._reloader
-        return status(reloader.attempts, reloader.mode, reloader.phase)
 
     # -- asking and changing -----------------------------------------------------
 
@@ -285,40 +279,6 @@ class Runtime(Stored):
                     raise (TimeoutError if self.running else StoppedError)(msg)
                 self._system.wait(self._reloader.changed, left)
         return self.snapshot
-
-    def read(self) -> tuple[Document, Loaded]:
-        """Read the source, as for a change, and leave everything as it is.
-
-        Raises:
-            InvalidConfigurationError: if its content is wrong.
-            SourceUnavailableError: if it cannot be read.
-        """
-        return read(self._reloader.attempts)
-
-    def check(self) -> tuple[Fault, ...]:
-        """Return every fault of the source's configuration; nothing is started.
-
-        Raises:
-            SourceUnavailableError: if it cannot be read.
-        """
-        try:
-            document, loaded = self.read()
-        except InvalidConfigurationError as exc:
-            return drive_here(every_fault(self._engine, exc))
-        return drive_here(faults_in(self._engine, document, loaded.positions))
-
-    def plan(self, document: Document, base: Document | None = None) -> Plan:
-        """Return what would be done to reach a document.
-
-        Args:
-            document: the wanted one.
-            base: the one to start from, as if it ran; by default the one in force.
-
-        Raises:
-            InvalidConfigurationError: if a document is wrong.
-            MidflightError: if the strategy fails.
-        """
-        return drive_here(planned(self._engine, document, base))
 
 
 def _as_error(outcome: Outcome) -> MidflightError:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
-from midflight._assembly import Source, source_of
 from midflight._document import Document
 from midflight._driver import drive_here
 from midflight._engine import Engine
-from midflight._plugins import Hooks, Participant
+from midflight._plugins import Hooks, Participant, create
 from midflight._reading import document_of
 from midflight._reloader import Reloader
 from midflight.errors import Code, Fault, InvalidConfigurationError, Place, PluginError
 from midflight.hookspecs import Loaded, Version
+
+Source = str | object  # a mapping is a `type` and its options
 
 
 class Stored:
@@ -22,9 +23,10 @@ class Stored:
     _hooks: Hooks
     _engine: Engine
     _reloader: Reloader
+    notes: dict[str, str]
 
-    def source(self, source: Source | list[Source], name: str = "") -> Participant:
-        """Make a source that is a part of another, such as a layer.
+    def source(self, source: Source | Sequence[Source], name: str = "") -> Participant:
+        """Make a source, such as one that is a layer of another.
 
         Args:
             source: a URI, a mapping of a `type` and its options, a source object, or a
@@ -34,9 +36,27 @@ class Stored:
         Raises:
             PluginError: if there is none of that type, or its hooks are wrong.
         """
-        return source_of(
-            self._hooks, self._engine.registry, source, self._engine.deadline, name
-        )
+        load = self._engine.registry.load
+        if isinstance(source, list | tuple) and len(source) == 1:
+            source = source[0]
+        label = type(source).__name__
+        if isinstance(source, list | tuple):
+            source = create(
+                load("source", "composite"), "source `composite`", layers=list(source)
+            )
+        elif isinstance(source, str):
+            label, colon, rest = source.partition(":")
+            if not colon:
+                msg = f"source `{source}` is no URI; write `file:{source}` for a file"
+                raise PluginError(msg)
+            factory = load("source", label)
+            source = create(lambda: factory.from_uri(rest), f"source `{label}`")
+        elif isinstance(source, Mapping):
+            options = {str(key): value for key, value in source.items()}
+            label = str(options.pop("type", ""))
+            source = create(load("source", label), f"source `{label}`", **options)
+        label = f"source `{name or getattr(source, 'name', None) or label}`"
+        return self._hooks.participant("source", source, label, self._engine.deadline)
 
     def schema(self, type_name: str) -> Mapping[str, Any] | None:
         """Return the JSON Schema of what a module type takes, if it says so.
@@ -47,10 +67,10 @@ class Stored:
         kind = drive_here(self._engine.kind(type_name))
         if kind.config is None:
             return None
-        found: Mapping[str, Any] | None = self._hooks.hook.json_schema(
-            type=kind.config, runtime=self
+        return cast(
+            "Mapping[str, Any] | None",
+            self._hooks.hook.json_schema(type=kind.config, runtime=self),
         )
-        return found
 
     def parse(self, data: bytes, format: str, name: str) -> Loaded:  # noqa: A002  # the hook's name
         """Read a document out of bytes that a source fetched.
@@ -67,9 +87,12 @@ class Stored:
             data=data, format=format, name=name, runtime=self
         )
         if loaded is None:
-            msg = f"no installed plugin reads the format `{format}`"
             raise InvalidConfigurationError(
-                Fault(Code.E_FORMAT, msg, place=Place(name))
+                Fault(
+                    Code.E_FORMAT,
+                    f"no installed plugin reads the format `{format}`",
+                    place=Place(name),
+                )
             )
         return loaded
 
@@ -99,15 +122,17 @@ class Stored:
             UnknownOutcomeError: if nobody can tell whether it was stored.
             PluginError: if the source cannot be written.
         """
-        version: str | int = self._ask(
-            "put",
-            document=document,
-            expected_version=expected_version,
-            author=author,
-            message=message,
-            text=text,
+        return cast(
+            "str | int",
+            self._ask(
+                "put",
+                document=document,
+                expected_version=expected_version,
+                author=author,
+                message=message,
+                text=text,
+            ),
         )
-        return version
 
     def history(self, limit: int = 20) -> list[Version]:
         """Return the newest stored versions of the source, newest first.

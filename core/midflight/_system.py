@@ -1,12 +1,15 @@
-"""Time, chance and threads, as one value that tests replace."""
+"""Time, chance and threads, as one value that tests replace; and the log."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 
 import attrs
+
+log = logging.getLogger("midflight")
 
 
 def _spawn(name: str, target: Callable[[], None]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import traceback
 import types
 from collections.abc import Callable, Iterable
@@ -14,14 +13,13 @@ from midflight import _outcome as ends
 from midflight import errors
 from midflight._change import dependents
 from midflight._document import Document
-from midflight._driver import Steps
-from midflight._engine import Engine, Running, Snapshot, Typed, Views
+from midflight._driver import Steps, quietly
+from midflight._engine import Engine, Running, Snapshot, Typed, show
 from midflight._modules import UnhealthyError, begun, prepared
 from midflight._outcome import Outcome, Reason
-from midflight._plan import Plan, Reconfigure, Start, Step, Stop
+from midflight._plan import Plan, Reconfigure, Step, Stop
+from midflight._system import log
 from midflight.errors import Code, Fault, InvalidConfigurationError, MidflightError
-
-_log = logging.getLogger("midflight")
 
 
 @attrs.define(eq=False, repr=False)
@@ -43,11 +41,10 @@ class _Work:
     @property
     def stops_first(self) -> bool:
         """Whether the old object goes before the new one comes."""
-        replaced = self.before and not isinstance(self.step, Reconfigure | Start)
-        if not replaced or self.before is None:
+        if self.before is None or self.in_place:
             return False
         # Nothing of a degraded one is left that could go on beside the new.
-        return not self.before.kind.overlap or self.before.state != "running"
+        return not self.before.kind.says("overlap") or self.before.state != "running"
 
 
 @attrs.define(eq=False, repr=False)
@@ -59,14 +56,11 @@ class Transaction:
     _new: Snapshot
     _positions: errors.Positions | None
     _clock: Callable[[], float]
+    _old: Snapshot = attrs.field(init=False)
     _at: Running = attrs.field(init=False)  # the module that is worked on
     _took: dict[str, float] = attrs.field(factory=dict)
     _works: list[_Work] = attrs.field(factory=list)
     _warnings: list[str] = attrs.field(factory=list)
-
-    @property
-    def _old(self) -> Snapshot:
-        return self._engine.snapshot
 
     def run(self) -> Steps[Outcome]:
         """Carry the plan out; the result says how it ended."""
@@ -78,12 +72,13 @@ class Transaction:
         # Views that were bound while the change was under way; mostly there are none.
         try:
             in_force = self._engine.snapshot.document
-            _show((yield from self._engine.views_of(in_force, self._positions)))
+            show((yield from self._engine.views_of(in_force, self._positions)))
         except InvalidConfigurationError as exc:
-            _log.warning("live settings do not fit what is in force: %s", exc)
+            log.warning("live settings do not fit what is in force: %s", exc)
         return outcome
 
     def _run(self) -> Steps[Outcome]:
+        self._old = self._engine.snapshot
         self._engine.working = dict(self._old.running)
         document = self._new.document
         names = [step.module for step in self._plan.steps if not isinstance(step, Stop)]
@@ -110,9 +105,10 @@ class Transaction:
         except MidflightError as exc:
             return (yield from self._undo(exc))
         # The one store by which readers see the new generation.
-        running = types.MappingProxyType(self._engine.working)
-        self._engine.snapshot = attrs.evolve(self._new, running=running)
-        _show(views)
+        self._engine.snapshot = attrs.evolve(
+            self._new, running=types.MappingProxyType(self._engine.working)
+        )
+        show(views)
         yield from self._retire()
         return self._end(ends.Applied, Reason.CHANGED)
 
@@ -131,8 +127,9 @@ class Transaction:
                 fault = Fault(exc.code, str(exc), ("modules", name, "type"))
                 placed = fault.under((), self._positions)
                 raise InvalidConfigurationError(placed) from exc
-        after = Running(entry, value, kind, participant, self._new.generation)
-        return _Work(step, before, after)
+        return _Work(
+            step, before, Running(entry, value, kind, participant, self._new.generation)
+        )
 
     def _end(
         self,
@@ -200,12 +197,11 @@ class Transaction:
 
     def _timed(self, name: str, steps: Steps[None]) -> Steps[None]:
         """Take steps for one module, and note how long they took."""
-        begun_at = self._clock()
+        self._took[name] = self._took.get(name, 0.0) - self._clock()
         try:
             yield from steps
         finally:
-            spent = self._clock() - begun_at
-            self._took[name] = self._took.get(name, 0.0) + spent
+            self._took[name] += self._clock()
 
     def _retire(self) -> Steps[None]:
         """Stop the old objects that were allowed to live beside the new."""
@@ -220,13 +216,14 @@ class Transaction:
         # Where it was raised; the exception's own text is made plain in `error`.
         raised = getattr(error, "cause", error).__traceback__
         frames = "".join(traceback.format_tb(raised)[-2:])
-        _log.warning("taking the change back: %s\n%s", error, frames)
+        log.warning("taking the change back: %s\n%s", error, frames)
         yield from self._discard()
         lost: set[str] = set()
         working = self._engine.working
         for work in reversed(self._works):
             if work.touched and work.after is not None:
-                kept = work.in_place and (yield from self._taken_back(work))
+                back = work.in_place and work.before
+                kept = back and (yield from self._taken_back(back, work.after))
                 if not kept:
                     yield from self._quietly(work.after, "stop")
                     working.pop(work.step.module, None)
@@ -253,13 +250,12 @@ class Transaction:
             transient=errors.is_transient(error) or bool(degraded and not late),
         )
 
-    def _taken_back(self, work: _Work) -> Steps[bool]:
+    def _taken_back(self, before: Running, after: Running) -> Steps[bool]:
         """Reconfigure one module to what it had; False if it does not take it."""
-        assert work.before is not None
         try:
-            yield from self._again(work.before, work.after)
+            yield from self._again(before, after)
         except MidflightError as exc:
-            self._warn(f"{work.before.participant.label} must be made anew: {exc}")
+            self._warn(f"{before.participant.label} must be made anew: {exc}")
             return False
         return True
 
@@ -286,8 +282,7 @@ class Transaction:
             old = self._old.running[name]
             module = working[name] = attrs.evolve(old, state="running")
             try:
-                made = self._engine.made(old.entry, old.kind)
-                module.participant = yield from made
+                module.participant = yield from self._engine.made(old.entry, old.kind)
                 yield from self._again(module)
             except MidflightError as exc:
                 self._warn(f"module `{name}` could not be brought back: {exc}")
@@ -300,13 +295,10 @@ class Transaction:
 
     def _quietly(self, module: Running, hook: str, **arguments: Any) -> Steps[None]:
         if module.state == "running" and module.participant.has(hook):
-            try:
-                yield module.participant.call(hook, **arguments)
-            except MidflightError as exc:
-                self._warn(str(exc))
+            yield from quietly(module.participant.call(hook, **arguments), self._warn)
 
     def _warn(self, text: str) -> None:
-        _log.warning("%s", text)
+        log.warning("%s", text)
         self._warnings.append(text)
 
 
@@ -315,8 +307,3 @@ def _by_age(works: list[_Work], old: Document) -> list[_Work]:
     found = {work.step.module: work for work in works if work.stops_first}
     order = reversed(old.build_order) if found else ()
     return [found[name] for name in order if name in found]
-
-
-def _show(views: Views) -> None:
-    for view, seen, value in views:
-        view.current, view.seen = value, seen

@@ -85,8 +85,9 @@ def _container(value: Any, path: Path, faults: Faults, depth: int) -> Any:
         return None
     if isinstance(value, Mapping):
         return FrozenDict(_items(value, path, faults, depth))
-    items = enumerate(value)
-    return tuple([freeze(v, (*path, i), faults, depth + 1) for i, v in items])
+    return tuple(
+        [freeze(v, (*path, i), faults, depth + 1) for i, v in enumerate(value)]
+    )
 
 
 def _other(value: Any, path: Path, faults: Faults) -> Any:

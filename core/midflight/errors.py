@@ -6,7 +6,7 @@ import contextlib
 import enum
 from collections.abc import Callable, Collection, Iterable
 from enum import auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
@@ -45,6 +45,9 @@ class Code(enum.StrEnum):
     E_PLUGIN, E_PLUGIN_API, E_DUPLUGIN = auto(), auto(), auto()
     E_DEPENDENCY, E_STOPPED, E_OUTCOME = auto(), auto(), auto()
     E_STATE = auto()
+    # what a request to a running service can get wrong
+    E_AUTH, E_SCOPE, E_ORIGIN = auto(), auto(), auto()
+    E_RATE, E_RESTART = auto(), auto()
 
 
 def dotted(path: Path) -> str:
@@ -275,6 +278,11 @@ class PlanError(MidflightError, code=Code.E_PLAN):
 class PluginError(MidflightError, code=Code.E_PLUGIN):
     """A plugin is unknown, broken or cannot be imported."""
 
+    @classmethod
+    def unknown(cls, what: str, word: str, known: Iterable[str]) -> Self:
+        """Return the error for a word that is not known, with the nearest that is."""
+        return cls(f"{what} `{word}`; {did_you_mean(word, known)}")
+
 
 class PluginApiError(PluginError, code=Code.E_PLUGIN_API):
     """A plugin's hooks do not fit the hookspecs."""
@@ -304,6 +312,5 @@ def is_transient(error: BaseException) -> bool:
     `TransientError`, `OSError` and `TimeoutError` are; a hook that overran its
     deadline is not, since each further try could leave another thread behind.
     """
-    if isinstance(error, HookError):
-        error = error.cause
-    return isinstance(error, TransientError | OSError)
+    cause = error.cause if isinstance(error, HookError) else error
+    return isinstance(cause, TransientError | OSError)

@@ -21,7 +21,15 @@ from typing import TYPE_CHECKING, Any
 
 from midflight._document import Document
 from midflight._hookdata import Health, Layer, Loaded, Version, hookimpl, hookspec
-from midflight._observerspecs import lifespan, on_apply, on_outcome, recall
+from midflight._observerspecs import (
+    journal,
+    lifespan,
+    on_apply,
+    on_outcome,
+    recall,
+    record,
+    restore,
+)
 from midflight._plan import Plan
 
 if TYPE_CHECKING:
@@ -29,7 +37,8 @@ if TYPE_CHECKING:
     from midflight._runtime import Runtime
 
 __all__ = ["Health", "Layer", "Loaded", "Version", "hookimpl", "hookspec"]
-__all__ += ["lifespan", "on_apply", "on_outcome", "recall"]
+__all__ += ["journal", "lifespan", "on_apply", "on_outcome", "recall", "record"]
+__all__ += ["restore"]
 SOURCE_HOOKS = frozenset({"load", "hash", "watch", "put", "history", "read_version"})
 STRATEGY_HOOKS = frozenset({"on_change"})
 MODULE_HOOKS = frozenset(

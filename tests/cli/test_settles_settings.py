@@ -18,6 +18,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "layers": (None, LAYERS, LAYERS.replace("base", "b"), LAYERS.replace("base", "c")),
     "merge": (None, "replace", "deep", '"replace"'),
     "overrides.store": (None, "file:a", "file:b", '"file:c"'),
+    "admin": ("a:1", "[::1]:2", "unix:/c", '"d:4"'),
     "strategy": ("a", "b", "c", '"d"'),
     "watch": (None, "yes", "0", "true"),
     "state_dir": ("/a", "false", "/c", '"/d"'),
@@ -272,7 +273,9 @@ def test_passwords_are_not_shown(midflight, write, monkeypatch):
     ("text", "line", "code", "says"),
     [
         ("stratgey = 'x'\n", 1, "E_UNKNOWN", "did you mean `strategy`?"),
-        ("\nadmin = 'x'\n", 2, "E_UNKNOWN", "`admin` is no setting"),
+        ("\nadmins = 'x'\n", 2, "E_UNKNOWN", "`admins` is no setting"),
+        ("admin = 'x'\n", 1, "E_RANGE", "HOST:PORT, or unix:PATH"),
+        ("admin = 8900\n", 1, "E_TYPE", "HOST:PORT, or unix:PATH"),
         ("[tool.midflight]\n", 1, "E_UNKNOWN", "for pyproject.toml"),
         ("[overrides]\nstroe = 1\n", 2, "E_UNKNOWN", "did you mean `store`?"),
         ("overrides = 'x'\n", 1, "E_TYPE", "a table"),

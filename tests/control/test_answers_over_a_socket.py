@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pathlib
+import pwd
 import socket
 import stat
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from midflight import Document, Loaded, Place, Runtime, Secret, hookimpl
 from midflight.hookspecs import Layer
 from midflight.testing import wait_until
+from midflight_plugins.api import ROUTES
 from midflight_plugins.control._server import serving
 from midflight_plugins.memory import MemorySource
 
@@ -31,6 +33,7 @@ class Limiter:
 
 
 POST = b"POST /api/v1/reload HTTP/1.1\r\n"
+JSON = POST + b"Content-Type: application/json\r\n"
 BASE = {
     "modules": [{"name": "api", "type": "limiter", "config": {"rate": 1, "n": [2]}}],
     "limits": {"a.b": 5},
@@ -69,12 +72,13 @@ def connected(state_dir, patience=20.0):
     return client
 
 
-def asked(state_dir, method, path, body=None, headers=()):
+def asked(state_dir, method, path, body=None):
     """Return status, type and content of an answer."""
     connection = http.client.HTTPConnection("localhost")
     connection.sock = connected(state_dir)
     try:
-        connection.request(method, path, body, dict(headers))
+        headers = {"Content-Type": "application/json"} if body else {}
+        connection.request(method, path, body, headers)
         answer = connection.getresponse()
         text = answer.read()
         return answer.status, answer.getheader("Content-Type"), json.loads(text)
@@ -145,11 +149,15 @@ def test_a_value_is_explained(runtime, state_dir):
     assert content == {
         "path": "modules.api.config.rate",
         "value": 1,
+        "file": "memory",
+        "line": None,
+        "column": None,
+        "layer": None,
         "values": [
             {
                 "path": "modules.api.config.rate",
                 "value": 1,
-                "source": "memory",
+                "file": "memory",
                 "line": None,
                 "column": None,
                 "layer": None,
@@ -163,13 +171,14 @@ def test_a_value_is_explained(runtime, state_dir):
     _, _, content = asked(state_dir, "GET", "/api/v1/explain?path=modules.api.config.n")
     assert [row["path"] for row in content["values"]] == ["modules.api.config.n[0]"]
     _, _, content = asked(state_dir, "GET", "/api/v1/explain?all=1")
-    assert len(content["values"]) == 4
+    paths = {row["path"] for row in content["values"]}
+    assert {"limits.a.b", "modules.api.type", "modules.api.config.n[0]"} <= paths
 
 
 def test_a_name_that_its_path_says_is_no_row(runtime, state_dir):
     """A module's name stands in its path already; who asks for it gets it."""
     _, _, content = asked(state_dir, "GET", "/api/v1/explain?path=modules.api")
-    assert [row["path"] for row in content["values"]] == [
+    assert [row["path"] for row in content["values"]][:3] == [
         "modules.api.type",
         "modules.api.config.rate",
         "modules.api.config.n[0]",
@@ -183,7 +192,7 @@ def test_a_name_that_its_path_says_is_no_row(runtime, state_dir):
     [
         ("modules.apu", "`modules` has no `apu`; did you mean `api`?"),
         ("modul", "there is no `modul`; did you mean `modules`?"),
-        ("modules.api.config.rate.x", "`modules.api.config.rate` has no `x`; "),
+        ("modules.api.config.rate.x", "`modules.api.config.rate` has no `x`"),
     ],
 )
 def test_a_path_to_nothing_is_not_found(runtime, state_dir, path, said):
@@ -192,6 +201,54 @@ def test_a_path_to_nothing_is_not_found(runtime, state_dir, path, said):
 
     assert (status, kind) == (404, "application/problem+json")
     assert (content["code"], content["detail"]) == ("E_UNKNOWN", said)
+
+
+def test_every_route_of_the_api_is_answered(runtime, state_dir):
+    """What is in the table is there, and another method is told which ones are."""
+    paths = {route.path.replace("{name}", "api") for route in ROUTES}
+    for path in paths:
+        answer = raw(state_dir, f"BREW {path} HTTP/1.1\r\n\r\n".encode())
+        allowed = {route.method for route in ROUTES if route.match(path) is not None}
+
+        assert b" 405 " in answer.splitlines()[0]
+        assert f"Allow: {', '.join(sorted(allowed))}\r\n".encode() in answer
+
+
+def test_a_path_is_read_as_it_is_meant(runtime, state_dir):
+    """Escapes in a name are undone, and what is no UTF-8 is refused."""
+    assert asked(state_dir, "GET", "/api/v1/modules/%61p%69")[2]["name"] == "api"
+    for path in ("modules/%ff", "explain?path=%ff"):
+        status, kind, content = asked(state_dir, "GET", f"/api/v1/{path}")
+        assert (status, kind) == (400, "application/problem+json")
+        assert content["code"] == "E_ENCODING"
+
+
+def test_what_the_client_has_is_not_sent(runtime, state_dir):
+    """304 has no body, and the connection ends cleanly."""
+    known = {"If-None-Match": f'"{runtime.snapshot.digest}"'}
+    head = "GET /api/v1/config HTTP/1.1\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in known.items())
+    answer = raw(state_dir, f"{head}\r\n".encode())
+
+    assert b" 304 " in answer.splitlines()[0]
+    assert answer.endswith(b"\r\n\r\n")
+
+
+def test_who_asks_is_named_after_its_user(runtime, source, state_dir):
+    """Without an `actor`, the history shows the user at the other end."""
+    source.set({**BASE, "limits": {}})
+    _, _, content = asked(state_dir, "POST", "/api/v1/reload")
+
+    assert content["actor"] == pwd.getpwuid(os.getuid()).pw_name
+
+
+def test_a_body_of_a_mebibyte_is_taken(runtime, state_dir):
+    """One byte more is refused before it is read."""
+    body = '{"actor": "ada"}'.ljust(2**20)
+    assert asked(state_dir, "POST", "/api/v1/reload", body)[0] == 200
+    head = POST + b"Content-Length: 1048577\r\n\r\n"
+
+    assert b" 413 " in raw(state_dir, head).splitlines()[0]
 
 
 class Layered:
@@ -233,11 +290,11 @@ def test_an_explanation_shows_what_lies_below(state_dir):
 
     first, second = content["values"]
     assert first["value"] == 3
-    assert (first["layer"], first["source"], first["version"]) == ("top", "top.yaml", 2)
+    assert (first["layer"], first["file"], first["version"]) == ("top", "top.yaml", 2)
     assert first["shadows"] == [
         {
             "value": 1,
-            "source": "base.yaml",
+            "file": "base.yaml",
             "line": 3,
             "column": 5,
             "layer": "base",
@@ -284,13 +341,10 @@ def test_no_secret_is_shown(state_dir):
         (POST + b"Content-Length: 9\r\n\r\n{}", 400, "E_SYNTAX"),
         (POST + b"Content-Length: 0\r\nContent-Length: 3\r\n\r\n", 400, "E_SYNTAX"),
         (POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411, "E_REQUIRED"),
-        (POST + b"Content-Length: 4\r\n\r\n{]{]", 400, "E_SYNTAX"),
-        (
-            b'POST /api/v1/reload HTTP/1.1\r\nContent-Length: 11\r\n\r\n{"actor":5}',
-            400,
-            "E_SYNTAX",
-        ),
-        (POST + b"Content-Length: 60000\r\n\r\n" + b"[" * 60_000, 400, "E_SYNTAX"),
+        (JSON + b"Content-Length: 4\r\n\r\n{]{]", 400, "E_SYNTAX"),
+        (JSON + b'Content-Length: 11\r\n\r\n{"actor":5}', 422, "E_TYPE"),
+        (POST + b"Content-Length: 2\r\n\r\n{}", 415, "E_FORMAT"),
+        (JSON + b"Content-Length: 60000\r\n\r\n" + b"[" * 60_000, 400, "E_DEPTH"),
     ],
 )
 def test_a_hostile_request_is_a_problem(runtime, state_dir, request_, status, code):

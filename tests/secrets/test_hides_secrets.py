@@ -58,9 +58,9 @@ PLAIN_NAMES = [
 @pytest.mark.parametrize("name", SECRET_NAMES)
 def test_a_key_that_ends_like_a_secret_is_one(resolve, name):
     """Strings below such a key are hidden, in lists and mappings too."""
-    found = resolve({name: ["one", {"two": "two"}, 3]})[name]
+    found = resolve({name: ["one", {"two": "two"}, True]})[name]
 
-    assert found == (Secret("one"), {"two": Secret("two")}, 3)
+    assert found == (Secret("one"), {"two": Secret("two")}, True)
 
 
 @pytest.mark.parametrize("name", PLAIN_NAMES)
@@ -174,9 +174,11 @@ def test_where_a_schema_fails_everything_is_hidden(build):
     class Foreign(WithSchema):
         Config: Any = {"type": "object"}  # noqa: RUF012  # as a user writes it
 
-    runtime, _ = build({"a": "b"}, modules={"keeps": Foreign}, plugins=[Broken()])
+    config = {"a": "b", "port": 1, "c": "${NOT_SET:-2}"}
+    runtime, _ = build(config, modules={"keeps": Foreign}, plugins=[Broken()])
 
-    assert runtime.read()[0].modules["m"].config == {"a": Secret("b")}
+    hidden = {"a": Secret("b"), "port": 1, "c": Secret("2")}
+    assert runtime.read()[0].modules["m"].config == hidden
 
 
 def test_a_rotation_shows_as_two_fingerprints(build):

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from midflight import Runtime, Secret, hookimpl
+from midflight_plugins.api import explained
 from midflight_plugins.cli._app import app
-from midflight_plugins.control._answers import explained
 from midflight_plugins.memory import MemorySource
 
 
@@ -39,6 +39,11 @@ def run(*words, code=0):
     return result.output
 
 
+def explanation(runtime, path):
+    """Return what is told of a path of a runtime's document."""
+    return explained(runtime.snapshot.document, runtime.snapshot.loaded, path)
+
+
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     """Return the current directory."""
@@ -54,9 +59,10 @@ def test_a_name_without_separators_is_secret(resolve, name):
 
 @pytest.mark.parametrize("config", [{"password": 98765432}, {"tokens": [98765432]}])
 def test_a_secret_that_was_not_quoted_is_not_told(faults_of, config):
-    """It is a number, so nothing hides it; the fault of its type must not show it."""
+    """It is a number, so nothing would hide it; that fault is the only one."""
     (fault,) = faults_of(config, modules={"keeps": WithLogin})
 
+    assert fault.code == "E_SECRET"
     assert "98765432" not in repr(fault)
     assert fault.expected == "a string"
 
@@ -140,7 +146,7 @@ def test_what_nobody_judged_is_not_explained(place):
     (place / "high.yaml").write_text(json.dumps({"db": {**HIGH, "motto": "it"}}))
     sources = ["file:low.yaml", "file:high.yaml"]
     with Runtime(sources) as runtime:
-        told = json.dumps(explained(runtime.snapshot, ""), default=str)
+        told = json.dumps(explanation(runtime, ""), default=str)
     words = [word for uri in sources for word in ("--source", uri)]
     shown = run("explain", "--all", *words, "--format", "json")
 
@@ -166,4 +172,4 @@ def test_a_document_in_memory_has_the_same_rules():
     """Not only files have layers."""
     sources = [MemorySource({"db": {"x": "hunter2"}}), MemorySource({"db": {"x": 1}})]
     with Runtime(sources) as runtime:
-        assert "hunter2" not in json.dumps(explained(runtime.snapshot, "db"))
+        assert "hunter2" not in json.dumps(explanation(runtime, "db"))

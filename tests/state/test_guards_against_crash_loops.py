@@ -22,6 +22,8 @@ from midflight_plugins.state._reading import last_records, verify
 
 from .conftest import config, number_of
 
+pytestmark = pytest.mark.no_canaries("processes of their own make the same digests")
+
 # Applies a number and is killed in the middle of it.
 CRASHING = """
 import json, os, signal, sys

@@ -46,6 +46,7 @@ def small(state_dir):
     return state_dir
 
 
+@pytest.mark.no_canaries("it names every path")
 def test_a_change_is_recorded_with_all_that_was_decided(run, source, state_dir):
     """Who, why, from which digest to which, what differs by name, each step."""
     with run() as runtime:

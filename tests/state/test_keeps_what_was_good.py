@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from midflight import Document, Runtime, Secret, hookimpl
 from midflight.errors import SourceUnavailableError
 from midflight.testing import FakeModule
+from midflight_plugins.state._lastgood import KEPT
 from midflight_plugins.state._reading import last_records
 from midflight_plugins.state._texts import Encoder, decode
 
@@ -172,16 +173,17 @@ def holding(folder, text):
     return [each.name for each in found if text in each.read_bytes()]
 
 
-def test_the_three_newest_generations_are_kept(run, change, state_dir):
+def test_the_newest_generations_are_kept(run, change, state_dir):
     """Older ones go, across restarts too; the same one again is not kept twice."""
     with run() as runtime:
-        for number in range(2, 6):
+        for number in range(2, KEPT + 3):
             change(runtime, number)
     for _ in range(3):
         with run():
             pass
 
-    assert [int(each.name[-12:]) for each in files(state_dir)] == [3, 4, 5]
+    numbers = [int(each.name[-12:]) for each in files(state_dir)]
+    assert numbers == [*range(3, KEPT + 3)]
 
 
 @pytest.mark.parametrize("damage", ["torn", "flipped", "empty", "foreign", "renamed"])

@@ -11,6 +11,14 @@ from typing import Any, NoReturn
 
 import click
 
+from midflight_plugins.cli._address import Address, address_options
+from midflight_plugins.cli._asked import (
+    apply,
+    reload,
+    running_option,
+    service_of,
+    status,
+)
 from midflight_plugins.cli._commands import Commands
 from midflight_plugins.cli._options import (
     Sources,
@@ -91,6 +99,7 @@ def app(ctx: click.Context) -> None:
 @source_options
 @setting_option("watch")
 @setting_option("strategy")
+@setting_option("admin")
 @state_dir_options
 @setting_option("deadline")
 @setting_option("shutdown")
@@ -138,22 +147,42 @@ def diff(old: str, new: str | None, form: str) -> None:
     body(operand(old, settings), operand(new, settings), form)
 
 
-@app.command()
-@click.argument("old")
-@click.argument("new", required=False)
+@app.command(
+    epilog="Examples: midflight plan old.yaml new.yaml; "
+    "midflight plan --running modules.web.config.port=8081"
+)
+@click.argument("words", nargs=-1, metavar="OLD [NEW] | PATH=VALUE...")
+@running_option("Ask a running service what a change would do to it.")
+@click.option(
+    "--config",
+    "configs",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="With --running: give a module the whole configuration of a file. Repeatable.",
+)
+@click.option(
+    "--unset",
+    "unset",
+    multiple=True,
+    metavar="NAME",
+    help="With --running: take away what overrides set of a module. Repeatable.",
+)
 @setting_option("strategy")
 @module_option
 @plugin_option
 @settings_options
+@state_dir_options
+@address_options
 @format_option("text", "json")
 @click.pass_context
 def plan(
     ctx: click.Context,
     /,
-    old: str,
-    new: str | None,
-    modules: tuple[tuple[str, Any], ...],
-    plugins: tuple[str, ...],
+    words: tuple[str, ...],
+    running: bool,
+    configs: tuple[str, ...],
+    unset: tuple[str, ...],
+    address: Address,
     form: str,
     **options: Any,
 ) -> None:
@@ -161,12 +190,25 @@ def plan(
 
     OLD and NEW are files or source URIs, or URI@VERSION; OLD is taken as the running
     one. Without NEW it is that of the settings.
+
+    With --running it is the change of a service that runs: PATH=VALUE sets one value
+    of a module, as in `override set`, and `null` takes one away. Without any it is what
+    a reload would do. What is shown is done by `midflight apply`.
     """
+    more = {"modules": dict(options.pop("modules")), "plugins": options.pop("plugins")}
+    settings = settled(options)
+    if running or address.is_named:
+        from midflight_plugins.cli._planned import plan as ask
+
+        service = service_of(settings, address)
+        ctx.exit(ask(service, words, configs, unset, form))
     from midflight_plugins.cli._plan import plan as body
 
-    settings = settled(options)
-    more = {"modules": dict(modules), "plugins": plugins}
-    base, target = operand(old, settings, **more), operand(new, settings, **more)
+    if not 1 <= len(words) <= 2 or configs or unset:  # noqa: PLR2004  # OLD and NEW
+        msg = "give OLD and NEW, or --running"
+        raise click.UsageError(msg)
+    sides = (*words, None)[:2]
+    base, target = (operand(word, settings, **more) for word in sides)
     ctx.exit(body(base, target, settings["strategy"], form))
 
 
@@ -177,26 +219,36 @@ def plan(
 @click.argument("path", required=False)
 @source_options
 @click.option("--all", "whole", is_flag=True, help="Show every value; without PATH.")
-@click.option("--running", is_flag=True, help="Ask the running service instead.")
+@running_option("Ask the running service instead.")
 @state_dir_options
+@address_options
 @format_option("text", "json")
 def explain(
-    path: str | None, sources: Sources, whole: bool, running: bool, form: str
+    path: str | None,
+    sources: Sources,
+    whole: bool,
+    running: bool,
+    address: Address,
+    form: str,
 ) -> None:
     """Show a value, such as `modules.web.config.port`, and where it was set.
 
     A PATH that holds other values shows all of them, with the layer that set each and
-    what lower layers say. `--running` asks a service on this host what is in force.
+    what lower layers say. `--running` or `--url` ask a service what is in force.
     """
     from midflight_plugins.cli._explain import explain as body
 
-    body(path, sources, form, whole=whole, running=running)
+    asks = running or address.is_named
+    body(path, service_of(sources, address) if asks else sources, form, whole=whole)
 
 
 app.add_command(get)
 app.add_command(put)
 app.add_command(history)
 app.add_command(rollback)
+app.add_command(status)
+app.add_command(reload)
+app.add_command(apply)
 
 
 @app.command()
@@ -215,34 +267,6 @@ def settings(form: str) -> None:
 
 
 @app.command()
-@source_options
-@state_dir_options
-@format_option("text", "json")
-@click.pass_context
-def status(ctx: click.Context, sources: Sources, form: str) -> None:
-    """Show what a running service has in force, wanted and refused.
-
-    The service is found by its state directory: give what its `run` was given. Exits
-    0 if it is healthy, 4 if it is not, 3 if there is none.
-    """
-    from midflight_plugins.cli._running import status as body
-
-    ctx.exit(body(sources, form))
-
-
-@app.command()
-@source_options
-@state_dir_options
-@format_option("text", "json")
-@click.pass_context
-def reload(ctx: click.Context, sources: Sources, form: str) -> None:
-    """Let a running service look at its source now, and show what came of it."""
-    from midflight_plugins.cli._running import reload as body
-
-    ctx.exit(body(sources, form))
-
-
-@app.command()
 @format_option("text", "json")
 def plugins(form: str) -> None:
     """List every installed plugin, also those that cannot be used."""
@@ -252,14 +276,32 @@ def plugins(form: str) -> None:
 
 
 @app.command()
-@module_option
-@settings_options
+@source_options
+@running_option("List the modules of a running service.")
+@click.option(
+    "--search",
+    metavar="TEXT",
+    help="With --running: only those with that in their name.",
+)
+@state_dir_options
+@address_options
 @format_option("text", "json")
-def modules(modules: tuple[tuple[str, Any], ...], form: str) -> None:
-    """List the module types and what may stand in their `config`."""
+def modules(
+    sources: Sources, running: bool, search: str | None, address: Address, form: str
+) -> None:
+    """List the module types and what may stand in their `config`.
+
+    With --running: the modules of a service, their state, and whether a change restarts
+    them.
+    """
+    if running or address.is_named:
+        from midflight_plugins.cli._running import modules as ask
+
+        ask(service_of(sources, address), search, form)
+        return
     from midflight_plugins.cli._modules import modules as body
 
-    body({**settled({}).types(), **dict(modules)}, form)
+    body(sources.types(), form)
 
 
 def main() -> NoReturn:

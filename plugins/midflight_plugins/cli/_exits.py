@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from http import HTTPStatus
 
 import click
 
@@ -38,6 +39,12 @@ _CODES = {
     NotRunningError: Exit.UNAVAILABLE,
     MidflightError: Exit.FAILED,
 }
+_STATUSES = {
+    **dict.fromkeys((400, 401, 403, 404, 405), Exit.USAGE),
+    422: Exit.INVALID,
+    **dict.fromkeys((502, 503, 504), Exit.UNAVAILABLE),
+}
+"""What the answer of a running service that refuses comes to."""
 
 
 def report(error: Exception) -> int | None:
@@ -50,6 +57,7 @@ def report(error: Exception) -> int | None:
     code = next(fitting, None)
     if code is None:
         return None
+    code = _of_service(error) or code
     if isinstance(error, InvalidConfigurationError):
         click.echo(as_text(error.faults), err=True)
     else:
@@ -57,6 +65,21 @@ def report(error: Exception) -> int | None:
     for note in getattr(error, "__notes__", ()):
         click.echo(printable(note), err=True)
     return code
+
+
+def _of_service(error: Exception) -> Exit | None:
+    """Return the exit code of a refusal by a running service; note what it says."""
+    from midflight_plugins.api import AnswerError
+
+    if not isinstance(error, AnswerError):
+        return None
+    told = getattr(error, "__notes__", ())
+    error.__notes__ = [*(f"  {fault}" for fault in error.faults), *told]
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        error.add_note("say who asks: with $MIDFLIGHT_TOKEN or --token-file")
+    if error.outcome not in {"", "rejected"}:  # it was valid, and a module failed
+        return Exit.FAILED
+    return _STATUSES.get(error.status)
 
 
 def bold_error() -> str:

@@ -230,7 +230,7 @@ class Directory(Kind):
 
     def rebased(self, value: Any, folder: str) -> str | bool:
         """Let it begin at that folder."""
-        return value if isinstance(value, bool) else _joined(folder, value)
+        return value if isinstance(value, bool) else joined(folder, value)
 
 
 class Types(Kind):
@@ -313,7 +313,7 @@ def _layer_moved(layer: Any, folder: str) -> Any:
     if "source" in layer:
         return {**layer, "source": _layer_moved(layer["source"], folder)}
     if layer.get("type") == "file" and isinstance(layer.get("path"), str):
-        return {**layer, "path": _joined(folder, layer["path"])}
+        return {**layer, "path": joined(folder, layer["path"])}
     return layer
 
 
@@ -329,11 +329,12 @@ def moved(uri: str, folder: str) -> str:
     Of other sources than files and SQLite databases, only they know what is a path.
     """
     if found := _SQLITE.fullmatch(uri):
-        return found[1] + _joined(folder, found[2])
+        return found[1] + joined(folder, found[2])
     scheme, _, rest = uri.partition(":")
     known = scheme == "file" and rest and not rest.startswith("$")
-    return f"file:{_joined(folder, rest)}" if known else uri
+    return f"file:{joined(folder, rest)}" if known else uri
 
 
-def _joined(folder: str, path: str) -> str:
+def joined(folder: str, path: str) -> str:
+    """Return a path that begins at a folder, unless it is absolute."""
     return str(Path(folder, path)) if folder else path

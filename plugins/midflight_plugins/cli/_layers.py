@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from midflight import PluginRegistry
 from midflight_plugins.cli._versions import layer
+
+_OVERRIDES = "overrides.json"  # a put of JSON takes a third of the time
 
 
 def source(
@@ -43,3 +46,39 @@ def source(
         return layers[0]
     merge = settings.get("merge", "deep")
     return {"type": "composite", "layers": layers, "merge": merge}
+
+
+def administered(
+    given: Sequence[str | Mapping[str, Any]],
+    settings: Mapping[str, Any],
+    kept: str | None,
+) -> tuple[tuple[str | Mapping[str, Any], ...], str]:
+    """Return the layers of a service that has an admin, and what to say of it.
+
+    Its module is in the lowest layer, so that any other can change it. A highest one
+    is added for what its users change, if the settings do not name one.
+
+    Args:
+        given: the layers without it.
+        settings: where it listens, and what lies on top.
+        kept: the state directory.
+    """
+    address = settings["admin"]
+    entry = {"name": "admin", "type": "admin", "config": {"address": address}}
+    content = {"modules": [entry]}
+    lowest = {"name": "--admin", "source": {"type": "memory", "content": content}}
+    if settings["overrides.store"] or any(map(_is_overrides, given)):
+        return (lowest, *given), f"with an admin at {address}"
+    store = f"file:{Path(kept, _OVERRIDES)}" if kept else "memory:"
+    highest = {"name": "overrides", "source": f"overrides:{store}"}
+    where = f"in {Path(kept, _OVERRIDES)}" if kept else "until the service ends"
+    about = f"with an admin at {address}; what it changes is kept {where}"
+    return (lowest, *given, highest), about
+
+
+def _is_overrides(layer: Any) -> bool:
+    """Tell whether a layer is one of overrides."""
+    if isinstance(layer, Mapping):
+        kind = layer.get("type")
+        return kind == "overrides" or _is_overrides(layer.get("source"))
+    return isinstance(layer, str) and layer.startswith("overrides:")

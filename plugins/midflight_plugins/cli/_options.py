@@ -11,6 +11,7 @@ import click
 
 from midflight_plugins.cli._given import Given
 from midflight_plugins.cli._kinds import Kind, Seconds, uri_of
+from midflight_plugins.cli._listener import Listener
 from midflight_plugins.cli._settings import BY_NAME, SETTINGS
 from midflight_plugins.cli._types import import_type
 
@@ -174,7 +175,8 @@ def setting_option(name: str) -> Callable[[F], F]:
     setting = BY_NAME[name]
     shown = f"{setting.default:g}" if setting.kind.__class__ is Seconds else ""
     shown = shown or str(setting.default)
-    default = "" if setting.option.count("--") > 1 else f"  [default: {shown}]"
+    is_flag = setting.option.count("--") > 1
+    default = f"  [default: {shown}]" if shown and not is_flag else ""
     return click.option(
         setting.option,
         setting.field,
@@ -185,18 +187,18 @@ def setting_option(name: str) -> Callable[[F], F]:
     )
 
 
-class _Duration(click.ParamType[float]):
-    """A duration; its limits are in the error, and not in the way of the help."""
+class _Word(click.ParamType[Any]):
+    """A word; its limits are in the error, and not in the way of the help."""
 
-    name = "seconds"
+    name = "word"
 
-    def __init__(self, kind: Seconds) -> None:
+    def __init__(self, kind: Kind) -> None:
         self._kind = kind
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Take the number of a word."""
+    ) -> Any:
+        """Take what a word means."""
         try:
             return self._kind.take(self._kind.plain(str(value)))
         except ValueError:
@@ -204,8 +206,8 @@ class _Duration(click.ParamType[float]):
 
 
 def _type(kind: Kind) -> click.ParamType[Any] | None:
-    if isinstance(kind, Seconds):
-        return _Duration(kind)
+    if isinstance(kind, Seconds | Listener):
+        return _Word(kind)
     return click.Choice(kind.choices, case_sensitive=False) if kind.choices else None
 
 

@@ -17,7 +17,7 @@ from midflight_plugins.cli._settings import BY_NAME, PREFIX, SETTINGS, Setting
 from midflight_plugins.cli._settings_file import File
 
 FILE = PREFIX + "SETTINGS"
-_OTHERS = {FILE, PREFIX + "AUTHOR"}
+_OTHERS = {FILE, *(PREFIX + each for each in ("AUTHOR", "URL", "TOKEN"))}
 _LONGEST = 60  # characters of a wrong value that are shown
 _MESSAGES = {
     "E_TYPE": "has the wrong type",

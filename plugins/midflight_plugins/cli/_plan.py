@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -10,7 +11,7 @@ from midflight import Document, Plan, Runtime
 from midflight.errors import InvalidConfigurationError
 from midflight_plugins.cli._exits import Exit
 from midflight_plugins.cli._options import Sources
-from midflight_plugins.cli._text import json_text, plural, table
+from midflight_plugins.cli._text import json_text, plural, printable, table
 
 _COLOURS = {"start": "green", "stop": "red", "reconfigure": "cyan", "restart": "yellow"}
 
@@ -28,7 +29,8 @@ def plan(old: Sources, new: Sources, strategy: str, form: str) -> int:
     found = runtime.plan(wanted, base=base)
     if base == wanted:
         found = Plan(reason="no difference")
-    click.echo(json_text(_data(found)) if form == "json" else _text(found, strategy))
+    data = _data(found)
+    click.echo(json_text(data) if form == "json" else steps_text(data, strategy))
     return Exit.INVALID if found.verdict == "refuse" else Exit.OK
 
 
@@ -56,17 +58,25 @@ def _data(found: Plan) -> dict[str, Any]:
     }
 
 
-def _text(found: Plan, strategy: str) -> str:
-    if found.verdict == "refuse":
-        return f"{strategy}: refused [{found.code}]: {found.reason}"
-    verdict = "held, " if found.verdict == "hold" else ""
-    reason = f"{verdict}{found.reason}"
-    head = strategy if reason == strategy else f"{strategy}: {reason}"
-    if not found.steps:
+def steps_text(found: Mapping[str, Any], who: str) -> str:
+    """Write the steps of a plan.
+
+    Args:
+        found: the plan as data.
+        who: the name of the strategy.
+    """
+    verdict, reason = found.get("verdict"), str(found.get("reason") or "")
+    if verdict == "refuse":
+        return f"{who}: refused [{found.get('code')}]: {printable(reason)}"
+    reason = f"held, {reason}" if verdict == "hold" else reason
+    head = who if reason in {who, ""} else f"{who}: {printable(reason)}"
+    steps = found.get("steps") or ()
+    if not steps:
         return f"{head}: no module is touched"
     rows = []
-    for number, step in enumerate(found.steps, 1):
-        action = click.style(step.action, fg=_COLOURS[step.action])
-        rows.append((f"{number:>3}", action, step.module, step.reason))
-        rows += [("", "", "", path) for path in step.paths]
-    return f"{head}\n\n{table(rows)}\n\n{plural(len(found.steps), 'step')}"
+    for number, step in enumerate(steps, 1):
+        action = click.style(step["action"], fg=_COLOURS.get(step["action"]))
+        rows.append((f"{number:>3}", action, step["module"], step.get("reason", "")))
+        rows += [("", "", "", path) for path in step.get("paths", ())]
+    total = int(found.get("steps_total") or len(steps))
+    return f"{head}\n\n{table(rows)}\n\n{plural(total, 'step')}"

@@ -19,6 +19,7 @@ import click
 from midflight import Applied, Held, Outcome, Runtime, Unchanged, hookimpl
 from midflight.errors import MidflightError
 from midflight_plugins.cli._exits import Exit
+from midflight_plugins.cli._layers import administered
 from midflight_plugins.cli._logs import configure
 from midflight_plugins.cli._notify import notify, reloading
 from midflight_plugins.cli._options import Sources
@@ -49,7 +50,11 @@ def serve(sources: Sources) -> int:
     last = _Last()
     kept, about = _state(settings) if sources.uris else (None, "")
     shutdown, wait = settings["shutdown"], settings["wait"]
-    runtime = sources.runtime(
+    layered, admin = sources, ""
+    if sources.uris and settings["admin"]:
+        uris, admin = administered(sources.uris, settings, kept)
+        layered = sources._replace(uris=uris)
+    runtime = layered.runtime(
         last,
         shutdown=shutdown * _MODULES_SHARE,
         state_dir=kept,
@@ -59,6 +64,8 @@ def serve(sources: Sources) -> int:
     _log.log(
         logging.INFO if kept or not settings["state_dir"] else logging.WARNING, about
     )
+    if admin:
+        _log.info("%s", admin)
     return Service(runtime, last, shutdown, wait).run()
 
 

@@ -18,6 +18,7 @@ from midflight_plugins.cli._kinds import (
     Types,
     Uris,
 )
+from midflight_plugins.cli._listener import Listener
 
 PREFIX = "MIDFLIGHT_"
 
@@ -78,6 +79,14 @@ SETTINGS = (
         Store(),
         "",
         "Where changes that an operator makes are kept, as the highest layer.",
+    ),
+    Setting(
+        "admin",
+        Listener(),
+        "",
+        "Where the HTTP API and the page of the service are; needs `midflight[admin]`.",
+        "--admin",
+        "HOST:PORT",
     ),
     Setting(
         "strategy",

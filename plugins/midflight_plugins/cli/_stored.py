@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from midflight_plugins.cli._address import Address, address_options
+from midflight_plugins.cli._asked import running_option, service_of
 from midflight_plugins.cli._kinds import uri_of
 from midflight_plugins.cli._options import (
     Sources,
@@ -18,6 +20,7 @@ from midflight_plugins.cli._options import (
     plugin_option,
     settings_options,
     settled,
+    state_dir_options,
 )
 
 
@@ -91,9 +94,17 @@ def history(uri: str, limit: int, form: str) -> None:
     body(uri, limit, form)
 
 
-@click.command()
-@click.argument("uri")
-@click.argument("version")
+@click.command(
+    epilog="Examples: midflight rollback database:sqlite:///app.db 3; "
+    "midflight rollback --running 7"
+)
+@click.argument("words", nargs=-1, metavar="URI VERSION | [GENERATION]")
+@running_option("Let a running service go back; without GENERATION, list them.")
+@click.option(
+    "--layer",
+    metavar="NAME",
+    help="With --running: back to a version that this layer stores.",
+)
 @click.option("-m", "--message", help="Why.  [default: roll back to version VERSION]")
 @expect_option
 @author_option
@@ -101,19 +112,42 @@ def history(uri: str, limit: int, form: str) -> None:
 @module_option
 @plugin_option
 @settings_options
+@state_dir_options
+@address_options
 @format_option("text", "json")
+@click.pass_context
 def rollback(
-    uri: str,
-    version: str,
+    ctx: click.Context,
+    /,
+    words: tuple[str, ...],
+    running: bool,
+    layer: str | None,
     modules: tuple[tuple[str, Any], ...],
     plugins: tuple[str, ...],
+    address: Address,
     **options: Any,
 ) -> None:
     """Store an old version once more, as the newest.
 
     It is checked like what is put: the modules installed here may refuse it by now.
+
+    With --running a service that runs goes back to one of its GENERATIONs, or to a
+    digest; what it goes back to is a new generation.
     """
+    settings = settled(options)
+    if running or address.is_named:
+        from midflight_plugins.cli._revert import rollback as ask
+
+        if len(words) > 1:
+            msg = "with --running, give one GENERATION or none"
+            raise click.UsageError(msg)
+        service = service_of(settings, address)
+        message = options["message"] or ""
+        ctx.exit(ask(service, (*words, None)[0], layer, message, options["form"]))
     from midflight_plugins.cli._put import rollback as body
 
-    given = Sources((uri,), dict(modules), plugins, settled({}))
-    body(version, given, **options)
+    if len(words) != 2 or layer:  # noqa: PLR2004  # URI and VERSION
+        msg = "give URI and VERSION, or --running"
+        raise click.UsageError(msg)
+    given = Sources(words[:1], dict(modules), plugins, settings)
+    body(words[1], given, **options)

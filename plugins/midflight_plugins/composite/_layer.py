@@ -222,7 +222,7 @@ class Part:
             )
         version = self.loaded.version if self.loaded else None
         known = (version, self.spec.optional, self.error, self.since, self.loaded)
-        return (Layer(self.name, self.source, *known),)
+        return (Layer(self.name, self.source, *known, self.participant),)
 
     # -- calling -----------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""One request: read within limits, answered as JSON, problems as `problem+json`."""
+"""One request: read within limits, answered by the routes of the API as JSON."""
 
 from __future__ import annotations
 
@@ -10,48 +10,28 @@ import logging
 import socket
 import time
 import urllib.parse
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from midflight.errors import Code, MidflightError, StoppedError, plain
-from midflight_plugins.control._answers import AbsentError, explained, reloaded
+from midflight.errors import Code, plain
+from midflight_plugins.api import Answer, Api, Caller, Problem, Request
+from midflight_plugins.control._socket import user_of
 
 if TYPE_CHECKING:
     from midflight_plugins.control._server import Server
 
 _log = logging.getLogger("midflight.control")
 _LINE = 65_536  # bytes
-_BODY = 65_536  # bytes; an actor's name needs few
+_BODY = 2**20  # bytes
 _DIGITS = 10  # of a length; more are no number that is worth reading
-_NONE: Mapping[str, str] = {}
+_FIELDS = 32  # of a query
 _CODES = {
     400: Code.E_SYNTAX,
-    404: Code.E_UNKNOWN,
-    405: Code.E_UNKNOWN,
     408: Code.E_TIMEOUT,
-    411: Code.E_REQUIRED,
-    413: Code.E_SIZE,
     414: Code.E_SIZE,
-    415: Code.E_FORMAT,
     431: Code.E_SIZE,
     501: Code.E_UNKNOWN,
-    503: Code.E_STOPPED,
     505: Code.E_FORMAT,
 }
-
-
-class Problem(Exception):  # noqa: N818  # what the answer is called
-    """An answer that is not what was asked for.
-
-    Args:
-        status: of HTTP.
-        detail: what is wrong and what to do.
-        allow: the methods that are allowed, for 405.
-    """
-
-    def __init__(self, status: int, detail: str, allow: str = "") -> None:
-        super().__init__(detail)
-        self.status, self.detail, self.allow = status, detail, allow
 
 
 class _Bounded(io.RawIOBase):
@@ -116,78 +96,54 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         try:
-            content = self._route()
+            answer = self._routed()
         except Problem as exc:
-            self._problem(exc)
-        except StoppedError as exc:
-            self._problem(Problem(503, str(exc)))
-        except MidflightError as exc:
-            self._problem(Problem(500, str(exc)), exc.code)
-        except (TimeoutError, OSError):
-            raise
-        except Exception:  # noqa: BLE001  # what was asked must not end without an answer
-            _log.exception("a request to the control socket failed")
-            self._problem(Problem(500, "see the log of the process"))
-        else:
-            self._send(200, "application/json", content)
+            answer = exc.answer()
+        self._send(answer)
 
-    def _route(self) -> Any:
-        """Return the answer as data."""
+    def _routed(self) -> Answer:
+        """Let the route that a request names answer it."""
+        from midflight_plugins.api import ROUTES  # what they take and give is much
+
         url = urllib.parse.urlsplit(self.path)
-        routes = {
-            ("GET", "/api/v1/status"): self._status,
-            ("GET", "/api/v1/explain"): self._explain,
-            ("POST", "/api/v1/reload"): self._reload,
+        matches = [(each, each.match(url.path)) for each in ROUTES]
+        here = {
+            each.method: (each, names) for each, names in matches if names is not None
         }
-        methods = [method for method, path in routes if path == url.path]
-        if not methods:
-            known = ", ".join(sorted({path for _, path in routes}))
-            raise Problem(404, f"there is no such route; known: {known}")
-        if self.command not in methods:
-            allow = ", ".join(methods)
-            raise Problem(405, f"the method here is {allow}", allow)
-        body = self._body()
-        return routes[self.command, url.path](url.query, body)
+        if not here:
+            detail = "there is no such route; the documentation lists them"
+            raise Problem(404, Code.E_UNKNOWN, detail)
+        if self.command not in here:
+            allow = ", ".join(sorted(here))
+            detail = f"the method here is {allow}"
+            raise Problem(405, Code.E_UNKNOWN, detail, headers={"Allow": allow})
+        route, names = here[self.command]
+        user = user_of(self.connection)
+        request = Request(
+            Caller(user, ("admin",), names_others=True),
+            {key: _unquoted(value) for key, value in names.items()},
+            _query(url.query),
+            {key.lower(): value for key, value in self.headers.items()},
+            self._body(),
+        )
+        return Api.of(self.server.runtime).answer(route, request)
 
     def _body(self) -> bytes:
         """Read the body, of a length that is told and fits."""
         if "Transfer-Encoding" in self.headers:
-            raise Problem(411, "a body needs a `Content-Length`")
+            raise Problem(411, Code.E_REQUIRED, "a body needs a `Content-Length`")
         lengths = self.headers.get_all("Content-Length", ["0"])
         text = lengths[0].strip()
         if len(set(lengths)) > 1 or not (text.isascii() and text.isdigit()):
-            raise Problem(400, "`Content-Length` is no number")
+            raise Problem(400, Code.E_SYNTAX, "`Content-Length` is no number")
         if len(text) > _DIGITS or int(text) > _BODY:
-            raise Problem(413, f"a body has at most {_BODY} bytes")
+            raise Problem(413, Code.E_SIZE, f"a body has at most {_BODY} bytes")
         body = self.rfile.read(int(text))
         if len(body) < int(text):
-            raise Problem(400, "the body is shorter than `Content-Length`")
+            raise Problem(
+                400, Code.E_SYNTAX, "the body is shorter than `Content-Length`"
+            )
         return body
-
-    # -- routes ------------------------------------------------------------------
-
-    def _status(self, _query: str, _body: bytes) -> Any:
-        return self.server.runtime.status()
-
-    def _explain(self, query: str, _body: bytes) -> Any:
-        asked = urllib.parse.parse_qs(query, keep_blank_values=True, max_num_fields=8)
-        path = asked.get("path", [""])[-1]
-        if not path and asked.get("all", ["0"])[-1] not in {"1", "true"}:
-            raise Problem(400, "give `?path=modules.web`, or `?all=1`")
-        try:
-            return explained(self.server.runtime.snapshot, path)
-        except AbsentError as exc:
-            raise Problem(404, str(exc)) from None
-
-    def _reload(self, _query: str, body: bytes) -> Any:
-        try:
-            asked = json.loads(body or b"{}")
-        except (ValueError, RecursionError):
-            raise Problem(400, "the body is no JSON") from None
-        actor = asked.get("actor", "") if isinstance(asked, dict) else None
-        if not isinstance(actor, str):
-            raise Problem(400, 'the body is not as in {"actor": "ada"}')
-        return reloaded(self.server.runtime, plain(actor))
 
     # -- answering ---------------------------------------------------------------
 
@@ -196,34 +152,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
     ) -> None:
         """Answer with a problem, as for a request that cannot be read."""
         self.close_connection = True
-        self._problem(Problem(int(code), plain(message or explain or "")))
+        known = _CODES.get(int(code), Code.E_SYNTAX)
+        problem = Problem(int(code), known, plain(message or explain or ""))
+        self._send(problem.answer())
 
-    def _problem(self, problem: Problem, code: Code | None = None) -> None:
-        status = http.HTTPStatus(problem.status)
-        content = {
-            "type": "about:blank",
-            "title": status.phrase,
-            "status": int(status),
-            "code": str(code or _CODES.get(problem.status, Code.E_STEP)),
-            "detail": plain(problem.detail),
-        }
-        allow = {"Allow": problem.allow} if problem.allow else {}
-        self._send(problem.status, "application/problem+json", content, allow)
-
-    def _send(
-        self, status: int, kind: str, content: Any, more: Mapping[str, str] = _NONE
-    ) -> None:
-        data = json.dumps(content, default=str).encode()
+    def _send(self, answer: Answer) -> None:
+        empty = answer.status == http.HTTPStatus.NOT_MODIFIED
+        data = b"" if empty else json.dumps(answer.content, default=str).encode()
         self.connection.settimeout(self.server.patience)
         headers = {
-            "Content-Type": kind,
+            "Content-Type": answer.kind,
             "Content-Length": str(len(data)),
             "Connection": "close",
-            **more,
+            **answer.headers,
         }
         if self.request_version == "HTTP/0.9":  # which has no headers
             self.request_version = self.protocol_version
-        self.send_response(status)
+        self.send_response(answer.status)
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
@@ -238,3 +183,31 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name
         """Log for those who look for it."""
         _log.debug("control: %s", plain(format % args))
+
+
+def _query(text: str) -> dict[str, str]:
+    """Read a query.
+
+    Raises:
+        Problem: 400 if it is none.
+    """
+    try:
+        pairs = urllib.parse.parse_qsl(
+            text, keep_blank_values=True, errors="strict", max_num_fields=_FIELDS
+        )
+    except ValueError:
+        detail = f"the query is not UTF-8, or has more than {_FIELDS} fields"
+        raise Problem(400, Code.E_ENCODING, detail) from None
+    return dict(pairs)
+
+
+def _unquoted(text: str) -> str:
+    """Read a part of a path.
+
+    Raises:
+        Problem: 400 if it is not UTF-8.
+    """
+    try:
+        return urllib.parse.unquote(text, errors="strict")
+    except ValueError:
+        raise Problem(400, Code.E_ENCODING, "the path is not UTF-8") from None

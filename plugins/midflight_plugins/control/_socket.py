@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import pwd
 import socket
 import stat
 import struct
@@ -55,9 +56,22 @@ def remove(state_dir: Path, inode: int) -> None:
 
 def is_trusted(connection: socket.socket) -> bool:
     """Tell whether this user, or root, is at the other end."""
+    return _uid_of(connection) in {0, os.geteuid()}
+
+
+def user_of(connection: socket.socket) -> str:
+    """Return the name of the user at the other end, or its number if it has none."""
+    uid = _uid_of(connection)
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _uid_of(connection: socket.socket) -> int:
     options = socket.SOL_SOCKET, socket.SO_PEERCRED
-    _, uid, _ = _PEER.unpack(connection.getsockopt(*options, _PEER.size))
-    return uid in {0, os.geteuid()}
+    uid: int = _PEER.unpack(connection.getsockopt(*options, _PEER.size))[1]
+    return uid
 
 
 @contextlib.contextmanager

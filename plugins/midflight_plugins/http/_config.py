@@ -25,7 +25,18 @@ class HttpConfig:
         host: the address or host name to listen on.
         port: the port to listen on; 0 takes any free one, which `probe` shows.
         uds: the path of a unix socket to listen on, instead of `host` and `port`.
+        uds_permissions: of that socket's file, in octal digits such as `"0600"`; by
+            default what the process gives to new files.
+        tls_certificate: a file with the certificate and its chain, in PEM; the address
+            then speaks TLS only. A file that is replaced is taken up within a minute.
+        tls_key: the file with its key, if that is another one.
+        proxy_headers: believe a proxy on this host, or on those that the environment
+            variable `FORWARDED_ALLOW_IPS` lists, about the client's address and scheme.
         backlog: how many connections may wait to be accepted.
+        connections: how many may be open; one more ends that which has been idle
+            longest. By default, as many as the system allows.
+        head_timeout: seconds that a client may take to send the head of a request, or
+            to take what was sent to it; by default, as long as it likes.
         keep_alive_timeout: seconds after which an idle connection is closed.
         startup_timeout: seconds that the application's own start may take.
         drain_timeout: seconds that requests in flight may take when the application
@@ -45,7 +56,23 @@ class HttpConfig:
     uds: str | None = attrs.field(
         default=None, validator=validators.optional(validators.min_len(1))
     )
+    uds_permissions: str | None = attrs.field(
+        default=None, validator=validators.optional(validators.matches_re("0?[0-7]{3}"))
+    )
+    tls_certificate: str | None = attrs.field(
+        default=None, validator=validators.optional(validators.min_len(1))
+    )
+    tls_key: str | None = attrs.field(
+        default=None, validator=validators.optional(validators.min_len(1))
+    )
+    proxy_headers: bool = True
     backlog: int = attrs.field(default=2048, validator=validators.ge(1))
+    connections: int | None = attrs.field(
+        default=None, validator=validators.optional(validators.ge(1))
+    )
+    head_timeout: float | None = attrs.field(
+        default=None, validator=validators.optional(validators.gt(0))
+    )
     keep_alive_timeout: float = attrs.field(default=5.0, validator=validators.gt(0))
     startup_timeout: float = attrs.field(default=20.0, validator=validators.gt(0))
     drain_timeout: float = attrs.field(default=5.0, validator=validators.ge(0))
@@ -55,6 +82,11 @@ class HttpConfig:
     def address(self) -> tuple[str, int] | str:
         """What is listened on, as configured: two equal ones share a listener."""
         return self.uds or (self.host, self.port)
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether connections that ask nothing are limited."""
+        return bool(self.connections or self.head_timeout)
 
     @property
     def served(self) -> tuple[str, bool, str]:

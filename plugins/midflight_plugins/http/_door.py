@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
+import pathlib
 import socket
 from typing import TYPE_CHECKING, Any
 
-from midflight.errors import MissingDependencyError
+from midflight.errors import InvalidConfigurationError, MissingDependencyError
 from midflight_plugins.http import _sockets
 from midflight_plugins.http._apps import App, Receive, Scope, Send
+from midflight_plugins.http._bounds import Bounds, limited
 from midflight_plugins.http._config import HttpConfig
+from midflight_plugins.http._tls import context_of, manner_of, renew
 
 if TYPE_CHECKING:
     import uvicorn
@@ -22,6 +26,8 @@ LINGER = 1.0
 _HALF_OPEN = 0.2  # a handshake under way ends within a round trip
 _QUEUE = 2.0  # seconds to serve the queue; it stays full if descriptors run out
 _LOOK = 0.05
+_RENEWAL = 60.0  # seconds between two looks at the certificate's files
+_log = logging.getLogger("midflight.http")
 
 
 def require_uvicorn() -> None:
@@ -39,9 +45,11 @@ class Door:
     Args:
         config: its address and limits.
         inside: answers the requests.
-        lender: a door of another module object that has this socket already.
+        lender: a door that has this socket already: of another module object, or one
+            that speaks another way, such as without TLS.
 
     Raises:
+        InvalidConfigurationError: the certificate cannot be used.
         OSError: the address cannot be had.
     """
 
@@ -49,15 +57,20 @@ class Door:
         self, config: HttpConfig, inside: App, lender: Door | None = None
     ) -> None:
         self.address = config.address
+        self.manner, self._tls = manner_of(config), context_of(config)
+        self._config = config
+        self._renewing: asyncio.Task[None] | None = None
+        self._proxy_headers, self._bounds = config.proxy_headers, Bounds()
+        self._bounded = config.is_bounded
         self.sock: socket.socket = (
             lender.sock.dup()
             if lender
-            else _sockets.listen(config.address, config.backlog)
+            else _sockets.listen(config.address, config.backlog, config.uds_permissions)
         )
         self.name = _sockets.shown(self.sock)
         self.accepting = True
         self._inside = inside
-        self._lender = lender
+        self.lender = lender
         self._lent = False
         self._closing = False
         self._server: uvicorn.Server | None = None
@@ -105,8 +118,8 @@ class Door:
         self._closing = False
         if self._server is None:
             await self._serve()
-            if self._lender is not None:
-                self._lender._lent = True  # noqa: SLF001  # a door of the same class
+            if self.lender is not None:
+                self.lender._lent = True  # noqa: SLF001  # a door of the same class
         self._adjust(config)
 
     def reclaim(self) -> None:
@@ -130,8 +143,8 @@ class Door:
         """
         self._closing = True
         self.reclaim()
-        shared = self._shared
-        await self._stop_accepting()
+        shared = self.is_shared
+        await self.stop_accepting()
         if shared:
             # clients will find the other door: no need to hang up on them
             await self._run_dry(drain_timeout)
@@ -152,6 +165,12 @@ class Door:
             lifespan="off",
             log_config=None,
             server_header=False,
+            proxy_headers=self._proxy_headers,
+        )
+        settings.load()
+        settings.ssl = self._tls
+        settings.http_protocol_class = limited(
+            settings.http_protocol_class, self._bounds if self._bounded else None
         )
         server = uvicorn.Server(settings)
         loop = asyncio.get_running_loop()
@@ -161,12 +180,36 @@ class Door:
                 self._serving.result()
             await asyncio.sleep(0.001)
         self._server = server
+        if self._tls is not None:
+            self._renewing = loop.create_task(self._renew())
+
+    def renew(self) -> None:
+        """Take up a certificate whose files were replaced, as renewals do."""
+        try:
+            manner = manner_of(self._config)
+        except InvalidConfigurationError as exc:
+            _log.warning("%s keeps its certificate: %s", self.name, exc)
+            return
+        if manner != self.manner and self._tls is not None:
+            renew(self._tls, self._config)
+            self.manner = manner
+            _log.info("%s has a new certificate", self.name)
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(_RENEWAL)
+            self.renew()
 
     def _adjust(self, config: HttpConfig) -> None:
         """Put limits in force, for the connections that are open too."""
         if self._server is None:
             return
+        self._config = config
         self.sock.listen(config.backlog)
+        if config.uds and config.uds_permissions:
+            pathlib.Path(config.uds).chmod(int(config.uds_permissions, 8))
+        self._bounds.head_timeout = config.head_timeout
+        self._bounds.connections = config.connections
         limits: Any = self._server.config
         limits.timeout_keep_alive = config.keep_alive_timeout
         # not given to uvicorn.Config, which would take the logger's handlers away
@@ -176,14 +219,15 @@ class Door:
             connection.access_log = config.access_log
 
     @property
-    def _shared(self) -> bool:
+    def is_shared(self) -> bool:
         """Whether another module object goes on with this socket."""
-        return self._lent or (self._lender is not None and self._lender.accepting)
+        return self._lent or (self.lender is not None and self.lender.accepting)
 
     async def _leave(self, drain_timeout: float) -> None:
-        await asyncio.sleep(LINGER)
+        # a socket that two doors share has clients for one of them only
+        await asyncio.sleep(0 if self.is_shared else LINGER)
         self.accepting = False  # from here on there is no way back
-        await self._stop_accepting()
+        await self.stop_accepting()
         await self._run_dry(drain_timeout)
         await self._end(0)
 
@@ -197,14 +241,15 @@ class Door:
                     await asyncio.sleep(_LOOK)
                     quiet = 0 if self._connections else quiet + 1
 
-    async def _stop_accepting(self) -> None:
+    async def stop_accepting(self) -> None:
+        """Let nobody in any more, after those who already stand in the queue."""
         self.accepting = False
         if self._server is None or self.sock.fileno() < 0:
             self.drop()
             return
-        if self._shared:
-            if self._lender is not None:
-                self._lender._lent = False  # noqa: SLF001  # a door of the same class
+        if self.is_shared:
+            if self.lender is not None:
+                self.lender._lent = False  # noqa: SLF001  # a door of the same class
         else:
             with contextlib.suppress(OSError):
                 _sockets.refuse_new(self.sock)
@@ -218,7 +263,7 @@ class Door:
         await asyncio.sleep(_LOOK)
 
     def _close_socket(self) -> None:
-        if self._shared:
+        if self.is_shared:
             self.sock.close()
         else:
             _sockets.close(self.sock)
@@ -228,6 +273,8 @@ class Door:
         if self._server is None or self._serving is None:
             return
         # at 0 uvicorn would report a cut-off even where nothing is left to cut
+        if self._renewing is not None:
+            self._renewing.cancel()
         self._server.config.timeout_graceful_shutdown = max(1, math.ceil(drain_timeout))
         self._server.should_exit = True
         await asyncio.wait([self._serving])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import pathlib
 import select
 import socket
@@ -21,8 +22,15 @@ _DROP_SYN = struct.pack(
 )
 
 
-def listen(address: tuple[str, int] | str, backlog: int) -> socket.socket:
+def listen(
+    address: tuple[str, int] | str, backlog: int, permissions: str | None = None
+) -> socket.socket:
     """Open a listening socket.
+
+    Args:
+        address: host and port, or the path of a unix socket.
+        backlog: how many may wait to be accepted.
+        permissions: of the unix socket's file, in octal digits.
 
     Raises:
         OSError: the address is taken or cannot be had.
@@ -33,17 +41,21 @@ def listen(address: tuple[str, int] | str, backlog: int) -> socket.socket:
         # asyncio sets it only where `proto` is given; accepted sockets inherit it
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     else:
-        sock = _listen_unix(address, backlog)
+        sock = _listen_unix(address, backlog, permissions)
     sock.setblocking(False)
     return sock
 
 
-def _listen_unix(path: str, backlog: int) -> socket.socket:
+def _listen_unix(path: str, backlog: int, permissions: str | None) -> socket.socket:
     if _is_abandoned(path):
         pathlib.Path(path).unlink()
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
+        if permissions is not None:  # its file is made with them, or with less
+            os.fchmod(sock.fileno(), int(permissions, 8))
         sock.bind(path)
+        if permissions is not None:  # nobody can connect before `listen`
+            pathlib.Path(path).chmod(int(permissions, 8))
         sock.listen(backlog)
     except OSError as exc:
         sock.close()

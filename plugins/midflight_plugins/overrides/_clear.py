@@ -10,8 +10,8 @@ import attrs
 
 from midflight import Runtime, Secret, hookimpl
 from midflight.errors import InvalidConfigurationError, MidflightError
-from midflight_plugins.overrides._change import UNSET, Edit
 from midflight_plugins.overrides._edit import tree_of, value_at, with_value
+from midflight_plugins.overrides._planned import UNSET, Edit
 from midflight_plugins.overrides._source import OverridesSource
 
 

@@ -7,22 +7,18 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from midflight import Place
 from midflight.errors import SourceUnavailableError, dotted, plain
-from midflight_plugins.overrides._change import (
-    ANY,
-    UNSET,
-    Edit,
-    Nobody,
-    RefusedError,
-    Written,
-)
+from midflight_plugins.overrides._change import ANY, Nobody, RefusedError, Written
 from midflight_plugins.overrides._clear import Secrets, is_in_clear
 from midflight_plugins.overrides._edit import keys_of, path_text
+from midflight_plugins.overrides._planned import UNSET, Edit
 from midflight_plugins.overrides._process import Process
 from midflight_plugins.overrides._settings import STORE, state_dir, store_uri
 from midflight_plugins.overrides._source import OverridesSource
@@ -30,7 +26,7 @@ from midflight_plugins.overrides._store import uri_of
 
 _APPLY_FAILED = 4  # exit code
 _NOBODY = (FileNotFoundError, NotADirectoryError, ConnectionRefusedError)
-_STATES = {
+STATES = {
     "applied": "applied as generation {0}",
     "held": "stored; it waits for an approval",
     "stored": "stored, not yet applied; a running service applies it by its own watch",
@@ -156,27 +152,32 @@ def _warn(text: str) -> None:
 
 
 def _say(edit: Edit, written: Written, form: str, source: OverridesSource) -> None:
+    value = edit.value
+    shown = {} if value is UNSET else {"value": Secrets(source).shown(edit.keys, value)}
+    data = {
+        "path": path_text(edit.keys),
+        **shown,
+        "version": written.version,
+        "changed": written.changed,
+        "state": written.state,
+        "generation": written.generation or None,
+        "standing": [str(fault) for fault in written.standing],
+    }
+    say(data, form)
+
+
+def say(data: Mapping[str, Any], form: str) -> None:
+    """Write what became of a change."""
     if form == "json":
-        value = edit.value
-        shown = {} if value is UNSET else Secrets(source).shown(edit.keys, value)
-        data = {
-            "path": path_text(edit.keys),
-            **({} if value is UNSET else {"value": shown}),
-            "version": written.version,
-            "changed": written.changed,
-            "state": written.state,
-            "generation": written.generation or None,
-            "standing": [str(fault) for fault in written.standing],
-        }
         click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
         return
-    text = _STATES[written.state].format(written.generation)
-    if written.standing:
+    text = STATES[data["state"]].format(data["generation"])
+    if data["standing"]:
         text = "stored; the service is still rejected because of:"
-    same = "" if written.changed else "no change: "
-    click.echo(f"{same}version {_short(written.version)}: {text}")
-    for fault in written.standing:
-        click.echo(f"  {plain(str(fault), 1000)} (was there before)")
+    same = "" if data["changed"] else "no change: "
+    click.echo(f"{same}version {_short(data['version'])}: {text}")
+    for fault in data["standing"]:
+        click.echo(f"  {plain(fault, 1000)} (was there before)")
 
 
 def _say_failed(error: RefusedError) -> None:
@@ -224,22 +225,28 @@ def listed(store: str | None, form: str) -> None:
             "value": secrets.shown(each.path, each.value),
             "file": each.place and each.place.source,
             "line": each.place and each.place.line,
+            "column": each.place and each.place.column,
         }
         for each in found
     ]
-    if form == "json":
-        data = {"version": source.version, "overrides": rows}
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
-    elif not rows:
-        click.echo("no overrides")
-    else:
-        for row, each in zip(rows, found, strict=True):
-            text = json.dumps(row["value"], ensure_ascii=False, default=str)
-            where = f"  ({each.place})" if each.place else ""
-            click.echo(plain(f"{row['path']} = {text}{where}", 1000))
+    say_list({"version": source.version, "overrides": rows}, form)
     if secrets.why:
         msg = f"values are hidden, since secrets cannot be told: {secrets.why}"
         _warn(msg)
+
+
+def say_list(data: Mapping[str, Any], form: str) -> None:
+    """Write overrides, each with its place."""
+    if form == "json":
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+    elif not data["overrides"]:
+        click.echo("no overrides")
+    else:
+        for row in data["overrides"]:
+            text = json.dumps(row["value"], ensure_ascii=False, default=str)
+            place = row["file"] and Place(row["file"], row["line"], row["column"])
+            where = f"  ({place})" if place else ""
+            click.echo(plain(f"{row['path']} = {text}{where}", 1000))
 
 
 def _author() -> str:

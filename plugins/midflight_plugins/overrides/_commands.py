@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from click.core import ParameterSource
+
+from midflight_plugins.api import Client, client_options, given_client
 
 
 def _options(command: Any) -> Any:
     """Add what every subcommand takes."""
+    command = client_options(command)
     for option in (
         click.option(
             "--format",
@@ -78,10 +82,10 @@ def set_(ctx: click.Context, /, path: str, value: str, **options: Any) -> None:
     Values that begin with a dash stand after `--`; a `-` alone reads VALUE from the
     standard input, so that no list of processes shows it.
     """
-    from midflight_plugins.overrides._command import change, value_of
+    from midflight_plugins.overrides._command import value_of
 
     content = value_of(value, as_text=options.pop("string"))
-    ctx.exit(change(path, content, **options))
+    ctx.exit(_changed(ctx, path, content, options))
 
 
 @override.command()
@@ -91,16 +95,46 @@ def set_(ctx: click.Context, /, path: str, value: str, **options: Any) -> None:
 @click.pass_context
 def unset(ctx: click.Context, /, path: str, **options: Any) -> None:
     """Take the override at PATH away, or all below it."""
-    from midflight_plugins.overrides._change import UNSET
-    from midflight_plugins.overrides._command import change
+    from midflight_plugins.overrides._planned import UNSET
 
-    ctx.exit(change(path, UNSET, **options))
+    ctx.exit(_changed(ctx, path, UNSET, options))
 
 
 @override.command("list")
 @_options
-def list_(store: str | None, form: str) -> None:
+def list_(store: str | None, form: str, **options: Any) -> None:
     """List every override; secrets are not shown."""
+    client = _client(options, is_local=store is not None)
+    if client is not None:
+        from midflight_plugins.overrides._remote import listed as ask
+
+        ask(client, form)
+        return
     from midflight_plugins.overrides._command import listed
 
     listed(store, form)
+
+
+def _changed(ctx: click.Context, path: str, value: Any, options: dict[str, Any]) -> int:
+    """Make a change in the store, or let the service of `--url` make it."""
+    local = any(options[name] is not None for name in ("store", "folder"))
+    client = _client(options, is_local=local)
+    if client is None:
+        from midflight_plugins.overrides._command import change
+
+        return change(path, value, **options)
+    from midflight_plugins.overrides._remote import change as ask
+
+    if ctx.get_parameter_source("author") is ParameterSource.COMMANDLINE:
+        msg = "--author is for a store; a service knows who asks by the token"
+        raise click.UsageError(msg)
+    for name in ("store", "folder", "author"):
+        del options[name]
+    return ask(client, path, value, **options)
+
+
+def _client(options: dict[str, Any], *, is_local: bool) -> Client | None:
+    from midflight_plugins.overrides._settings import state_dir
+
+    own = state_dir() if options["url"] else None
+    return given_client(options, own, is_local=is_local)

@@ -166,6 +166,35 @@ def leaves(tree: Tree, above: Keys = ()) -> Iterator[tuple[Keys, Any]]:
             yield here, value
 
 
+def differing(
+    old: Tree, new: Tree, absent: Any, above: Keys = ()
+) -> Iterator[tuple[Keys, Any]]:
+    """Yield each value that differs between two trees, with what the new one has there.
+
+    What stands beside a mark of layers is one value with it.
+
+    Args:
+        old: the tree before.
+        new: the tree after; what it shares with the old one is not looked at.
+        absent: stands for what the new tree does not have.
+        above: the keys that lead to both.
+    """
+    for key in dict.fromkeys((*old, *new)):
+        before, after, here = old.get(key, absent), new.get(key, absent), (*above, key)
+        if before is after:
+            continue
+        below = [each if _is_plain(each) else {} for each in (before, after)]
+        fits = all(each is absent or _is_plain(each) for each in (before, after))
+        if fits and any(below):
+            yield from differing(below[0], below[1], absent, here)
+        elif before is absent or after is absent or not alike(before, after):
+            yield here, after
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, Mapping) and bool(value) and "$patch" not in value
+
+
 def alike(one: Any, other: Any) -> bool:
     """Tell whether two values are equal, in type as well."""
     both = ({"value": each} for each in (one, other))

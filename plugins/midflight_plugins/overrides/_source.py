@@ -11,9 +11,10 @@ import attrs
 
 from midflight import Document, Loaded, Place, hookimpl
 from midflight.hookspecs import Version
-from midflight_plugins.overrides._change import ANY, UNSET, Edit, Judge, Writer, Written
-from midflight_plugins.overrides._edit import keys_of, leaves, tree_of
+from midflight_plugins.overrides._change import ANY, Judge, Writer, Written
+from midflight_plugins.overrides._edit import Tree, keys_of, leaves, tree_of
 from midflight_plugins.overrides._followers import Followers
+from midflight_plugins.overrides._planned import UNSET, Edit, Head, Rewrite
 from midflight_plugins.overrides._store import Kept, name_of, uri_of
 
 if TYPE_CHECKING:
@@ -118,6 +119,45 @@ class OverridesSource:
         edit = Edit(keys_of(path), UNSET)
         return self._write(edit, expected_version, author, message)
 
+    def rewrite(
+        self,
+        change: Callable[[Tree, str | int | None], Tree],
+        *,
+        author: str = "",
+        message: str = "",
+        approves: bool = False,
+    ) -> Written:
+        """Change many values at once, by what is stored; as `set` otherwise.
+
+        Args:
+            change: gets what is stored as plain mappings, modules by name, with the
+                version of the store, and returns what is to be stored, as a new
+                mapping. If another writer is quicker it is asked again. What it
+                raises ends the write, and nothing is stored.
+            author: who does it.
+            message: why.
+            approves: whether a plan that the strategy holds is carried out at once.
+        """
+        return self._write(Rewrite(change), ANY, author, message, approves=approves)
+
+    @staticmethod
+    def keys(path: str | Sequence[str]) -> tuple[str, ...]:
+        """Return the keys of a path, as `set` reads it.
+
+        Raises:
+            InvalidConfigurationError: if it is no path to a value.
+        """
+        return keys_of(path)
+
+    def head(self) -> Head:
+        """Read what is stored, together with its version.
+
+        Raises:
+            InvalidConfigurationError: what is stored is wrong.
+            SourceUnavailableError: it cannot be read.
+        """
+        return self._kept.head()
+
     def list(self) -> tuple[Override, ...]:
         """Return every value that is set.
 
@@ -137,7 +177,7 @@ class OverridesSource:
     @property
     def version(self) -> str | int | None:
         """The version of the store, `None` if there is none yet."""
-        return self._kept.head().version
+        return self.head().version
 
     def writer(
         self, judge: Judge, author: str, message: str, told: Path | None = None
@@ -153,9 +193,17 @@ class OverridesSource:
         self._kept.told = told
         return Writer(self._kept, judge, author, message)
 
-    def _write(self, edit: Edit, expected: Any, author: str, message: str) -> Written:
-        with self._followers.turn() as judge:
-            return Writer(self._kept, judge, author, message).write(edit, expected)
+    def _write(
+        self,
+        wanted: Edit | Rewrite,
+        expected: Any,
+        author: str,
+        message: str,
+        *,
+        approves: bool = False,
+    ) -> Written:
+        with self._followers.turn(approves=approves) as judge:
+            return Writer(self._kept, judge, author, message).write(wanted, expected)
 
     # -- hooks -------------------------------------------------------------------
 

@@ -16,8 +16,8 @@ import attrs
 from midflight import Document, Loaded
 from midflight.errors import PluginError, SourceUnavailableError
 from midflight_plugins.overrides._authors import Authors
-from midflight_plugins.overrides._change import Head
 from midflight_plugins.overrides._edit import tree_of
+from midflight_plugins.overrides._planned import Head
 
 if TYPE_CHECKING:
     from midflight import Runtime

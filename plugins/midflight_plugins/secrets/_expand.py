@@ -13,7 +13,12 @@ from midflight_plugins.secrets._gaps import GAP
 from midflight_plugins.secrets._grammar import MalformedError, Reference, parse
 from midflight_plugins.secrets._lookup import Found, Lookup
 from midflight_plugins.secrets._marks import Marks
-from midflight_plugins.secrets._names import looks_secret, shows_secret
+from midflight_plugins.secrets._names import (
+    is_excepted,
+    looks_secret,
+    measures,
+    shows_secret,
+)
 from midflight_plugins.secrets._plain import value_of
 from midflight_plugins.secrets._resolvers import UnresolvedError
 
@@ -33,6 +38,7 @@ class Expander:
         uses: the references that were met.
         gaps: where something is wrong or failed.
         is_partial: whether a gap was met, left by an earlier look.
+        hides_all: whether every string is a secret, since none can be told from it.
         expands: whether references are replaced; not in what came from outside.
     """
 
@@ -44,6 +50,7 @@ class Expander:
     uses: dict[Reference, Found] = attrs.field(factory=dict)
     gaps: set[Path] = attrs.field(factory=set)
     is_partial: bool = False
+    hides_all: bool = False
     _expands: bool = True
 
     def value(
@@ -60,9 +67,10 @@ class Expander:
             value: the value.
             path: where it stands.
             marks: what its schema says of it.
-            hidden: whether it is a secret, with every string below it.
+            hidden: whether it is a secret, with all that is below it.
         """
-        hidden = hidden or (marks is not None and marks.hides)
+        marked = marks is not None and marks.hides
+        hidden = hidden or marked
         if isinstance(value, str):
             if self._expands and "${" in value:
                 return self._text(value, path, marks, hidden=hidden)
@@ -77,14 +85,33 @@ class Expander:
             same = all(map(_is, items, value))
             return value if same else tuple(items)
         self.is_partial = self.is_partial or value is GAP
+        if hidden and not isinstance(value, bool | Secret | None):
+            self._refuse(path, marked=marked)
         return value
+
+    def _refuse(self, path: Path, *, marked: bool) -> None:
+        """Note that a number, or a date, stands where a secret does.
+
+        A `Secret` holds a text. It could be shown as none, and yet a module wants what
+        was written: its writer must say which of both it is.
+        """
+        key = path[-1]
+        if not marked and isinstance(key, str) and measures(key, self._names):
+            return
+        msg = "a secret is a number or a date, which nothing would hide"
+        hint = "write it in quotes"
+        fault = Fault(Code.E_SECRET, msg, path, expected="a string", hint=hint)
+        self.faults.append(fault)
+        self.gaps.add(path)
 
     def _mapping(
         self, value: Mapping[str, Any], path: Path, marks: Marks | None, *, hidden: bool
     ) -> Mapping[str, Any]:
         changed: dict[str, Any] = {}
         for key, item in value.items():
-            secret = hidden or looks_secret(key, self._names)
+            secret = looks_secret(key, self._names) or (
+                hidden and not is_excepted(key, self._names)
+            )
             below = marks and marks.below(key)
             new = self.value(item, (*path, key), below, hidden=secret)
             if new is not item:
@@ -112,7 +139,7 @@ class Expander:
             self.faults.append(fault)
             return text
         references = [part for part in parts if isinstance(part, Reference)]
-        hidden = hidden or any(self._is_secret(each) for each in references)
+        hidden = hidden or self.hides_all or any(map(self._is_secret, references))
         known = [self._known(each, path) for each in dict.fromkeys(references)]
         if not all(known):
             return text
@@ -131,7 +158,7 @@ class Expander:
         return attrs.evolve(self, expands=False).value(value, path, marks)
 
     def _kept(self, text: str, *, hidden: bool) -> str | Secret:
-        secret = text and (hidden or shows_secret(text))
+        secret = text and (hidden or self.hides_all or shows_secret(text))
         return self._hide(text) if secret else text
 
     def _is_secret(self, reference: Reference) -> bool:

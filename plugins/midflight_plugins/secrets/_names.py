@@ -25,12 +25,18 @@ _LAST = {
 _ENDS = ("passphrase", "passwd", "password", "secret", "token")
 _KEYS = {"access", "api", "encryption", "master", "private", "secret", "signing"}
 _COUNTS = {"max", "min", "num", "number", "total"}  # `max_tokens` is a number
+# Below a secret's key, as in `credentials: {port: 5432}`; `tokens` is a unit as well.
+_MEASURES = {
+    "age", "count", "created", "days", "expires", "expiry", "hours", "interval",
+    "issued", "length", "limit", "minutes", "port", "rate", "retries", "seconds",
+    "size", "timeout", "tokens", "ttl", "updated", "version",
+}  # fmt: skip
 # A URL with a password: `postgres://user:password@host`.
 _LOGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@]*:[^\s/?#@]+@")
 
 
 def patterns() -> tuple[str, ...]:
-    """Return the patterns of further keys that the environment names."""
+    """Return the patterns that the environment names, of keys and exceptions."""
     found = os.environ.get(SETTING, "")
     return tuple(part.strip().lower() for part in found.split(",") if part.strip())
 
@@ -41,13 +47,12 @@ def looks_secret(name: str, more: tuple[str, ...] = ()) -> bool:
 
     Args:
         name: such as `db_password`, `apiKey` or `AUTH-TOKEN`.
-        more: patterns of further names, in lower case.
+        more: patterns of further names, in lower case; `!` begins an exception.
     """
-    if more:
-        import fnmatch
-
-        if any(fnmatch.fnmatchcase(name.lower(), pattern) for pattern in more):
-            return True
+    if more and is_excepted(name, more):
+        return False
+    if more and _is_named(name, more):
+        return True
     words = [word.lower() for word in _PART.findall(name)]
     while words and words[-1].isdigit():
         words.pop()
@@ -60,6 +65,28 @@ def looks_secret(name: str, more: tuple[str, ...] = ()) -> bool:
         return True
     before = words[-2] if len(words) > 1 else ""
     return (last == "key" and before in _KEYS) or (last == "word" and before == "pass")
+
+
+def is_excepted(name: str, more: tuple[str, ...]) -> bool:
+    """Tell whether a pattern says that a key holds no secret, as in `!shards`."""
+    return _is_named(name, tuple(each[1:] for each in more if each.startswith("!")))
+
+
+@functools.lru_cache(1024)
+def measures(name: str, more: tuple[str, ...] = ()) -> bool:
+    """Tell whether a number of that key measures something, and is no secret."""
+    if _is_named(name, more):
+        return False
+    words = [word.lower() for word in _PART.findall(name)]
+    return bool(words) and (words[-1] in _MEASURES or not _COUNTS.isdisjoint(words))
+
+
+def _is_named(name: str, patterns: tuple[str, ...]) -> bool:
+    if not patterns:
+        return False
+    import fnmatch
+
+    return any(fnmatch.fnmatchcase(name.lower(), each) for each in patterns)
 
 
 def shows_secret(text: str) -> bool:

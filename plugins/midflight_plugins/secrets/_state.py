@@ -203,8 +203,10 @@ class _Pass:
     def _module(self, module: ModuleConfig, expander: Expander) -> ModuleConfig:
         path = ("modules", module.name)
         marks = self._state.marks(module.type, self._runtime)
-        config = expander.value(module.config, (*path, "config"), marks)
         extra = expander.value(module.extra, path)
+        if marks is _EVERYTHING:  # but numbers are shown: they cannot all be refused
+            expander.hides_all, marks = True, None
+        config = expander.value(module.config, (*path, "config"), marks)
         if config is module.config and extra is module.extra:
             return module
         return attrs.evolve(module, config=config, extra=extra)

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from midflight.errors import plain
+from midflight_plugins.api import Client, client_options, given_client
 
 _F = Callable[..., Any]
+_PAGE = 1_000  # records that a service is asked for at once
 _HEADS = ("NUMBER", "WHEN", "CAUSE", "OUTCOME", "REASON", "DIGEST", "WHAT", "WHO")
 
 
@@ -32,23 +35,30 @@ def _options(command: _F) -> _F:
 
 @click.group(invoke_without_command=True)
 @click.option("--limit", default=20, show_default=True, help="How many are listed.")
+@client_options
 @_options
 @click.pass_context
 def journal(
-    ctx: click.Context, limit: int, form: str | None, state_dir: str | None
+    ctx: click.Context,
+    /,
+    limit: int,
+    form: str | None,
+    state_dir: str | None,
+    **url: Any,
 ) -> None:
     """List what was decided about configurations, newest first.
 
     Works while the service runs, and when it is down. Without --state-dir it is
     the directory that `midflight run` would use here: see `midflight settings`. Where
-    nothing says which, it is the only one below $XDG_STATE_HOME/midflight.
+    nothing says which, it is the only one below $XDG_STATE_HOME/midflight. With --url
+    a running service is asked; `verify` and `forgive` want the directory itself.
     """
-    ctx.obj = {"form": form, "state_dir": state_dir}
+    named = ctx.get_parameter_source("url") is ParameterSource.COMMANDLINE
+    ctx.obj = {"form": form, "state_dir": state_dir, "named": named}
+    ctx.obj["client"] = _client(ctx, state_dir, url)
     if ctx.invoked_subcommand is not None:
         return
-    from midflight_plugins.state._reading import last_records
-
-    found = last_records(_folder(ctx, None), max(0, limit))
+    found = _last(ctx, max(0, limit))
     if form == "json":
         _say(found)
     elif not found:
@@ -65,9 +75,7 @@ def show(
     ctx: click.Context, number: int, form: str | None, state_dir: str | None
 ) -> None:
     """Show one record in full. Exits 1 if it is not kept."""
-    from midflight_plugins.state._reading import one_record
-
-    found = one_record(_folder(ctx, state_dir), number)
+    found = _one(ctx, state_dir, number)
     if found is None:
         click.echo(f"record {number} is not kept", err=True)
         ctx.exit(1)
@@ -147,10 +155,57 @@ def forgive(
     ctx.exit(0 if done else 1)
 
 
+# -- from where -----------------------------------------------------------------------
+
+
+def _client(
+    ctx: click.Context, state_dir: str | None, url: dict[str, Any]
+) -> Client | None:
+    """Return what asks the service of `--url`, unless the files are meant."""
+    from midflight_plugins.state._where import settled
+
+    own = settled(ctx.find_root().obj) if url["url"] else None
+    return given_client(url, own, is_local=state_dir is not None)
+
+
+def _last(ctx: click.Context, limit: int) -> list[dict[str, Any]]:
+    client: Client | None = ctx.obj["client"]
+    if client is None:
+        from midflight_plugins.state._reading import last_records
+
+        return last_records(_folder(ctx, None), limit)
+    found: list[dict[str, Any]] = []
+    before = None
+    while len(found) < limit:
+        query = {"limit": min(limit - len(found), _PAGE), "before": before}
+        answer = client.ask("GET", "history", query=query).content
+        found += answer["records"]
+        before = answer["next"]
+        if before is None:
+            break
+    return found
+
+
+def _one(
+    ctx: click.Context, state_dir: str | None, number: int
+) -> dict[str, Any] | None:
+    client: Client | None = None if state_dir else ctx.obj["client"]
+    if client is None:
+        from midflight_plugins.state._reading import one_record
+
+        return one_record(_folder(ctx, state_dir), number)
+    query = {"limit": 1, "before": number + 1}
+    records = client.ask("GET", "history", query=query).content["records"]
+    return next((each for each in records if each["number"] == number), None)
+
+
 # -- where ---------------------------------------------------------------------------
 
 
 def _folder(ctx: click.Context, given: str | None) -> Path:
+    if given is None and ctx.obj["named"] and ctx.obj["client"] is not None:
+        msg = "--url asks a service; this looks into its state directory: name that"
+        raise click.UsageError(msg)
     from midflight_plugins.state._where import candidates, named, settled
 
     given = given or ctx.obj["state_dir"] or settled(ctx.find_root().obj)
@@ -205,13 +260,20 @@ def _shown(record: dict[str, Any]) -> list[str]:
     for kind, names in (record.get("changes") or {}).items():
         if isinstance(names, list) and names:
             lines.append(f"{kind}: {', '.join(map(str, names))}")
-    for step in record.get("steps", ()):
-        about = f"{step['action']} {step['module']}: {step['result']}"
-        lines.append(f"step: {about}, {step['seconds']} s ({step['reason']})")
+    lines += [f"step: {_step(step)}" for step in record.get("steps", ())]
     lines += [f"fault: {fault['text']}" for fault in record.get("faults", ())]
     lines += [f"warning: {text}" for text in record.get("warnings", ())]
     lines += [f"degraded: {name}" for name in record.get("degraded", ())]
-    return [plain(line, 2_000) for line in [*lines, f"hash: {record['hash']}"]]
+    lines += [f"hash: {record['hash']}"] if "hash" in record else []
+    return [plain(line, 2_000) for line in lines]
+
+
+def _step(step: dict[str, Any]) -> str:
+    """Say what was done to one module; a service without a journal knows no more."""
+    about = f"{step['action']} {step['module']}"
+    if "result" not in step:
+        return about
+    return f"{about}: {step['result']}, {step['seconds']} s ({step['reason']})"
 
 
 def _when(at: object) -> str:

@@ -10,7 +10,7 @@ import shlex
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from midflight import Applied, Document, Fault, Loaded, Outcome, Place
@@ -20,7 +20,12 @@ from midflight_plugins.state._disk import Disk, StateError
 from midflight_plugins.state._folder import Folder, check_owner
 from midflight_plugins.state._lastgood import LastGood, Mark
 from midflight_plugins.state._opened import Opened, run_name
-from midflight_plugins.state._record import between, record_of, record_of_crash
+from midflight_plugins.state._record import (
+    between,
+    record_of,
+    record_of_crash,
+    record_of_note,
+)
 from midflight_plugins.state._seal import key_of
 from midflight_plugins.state._texts import Encoder
 
@@ -264,6 +269,19 @@ class Keeper:
         self._saved = snapshot.generation
         return True
 
+    def note(self, entry: Mapping[str, Any]) -> None:
+        """Write down what was decided elsewhere; a disk that hangs delays nobody."""
+        record = record_of_note(entry)
+        if not self._lock.acquire(timeout=_PATIENCE):
+            if len(self._waiting) < _WAITING:
+                self._waiting.append(record)
+            return
+        try:
+            self._waiting.append(record)
+            self._catch_up()
+        finally:
+            self._lock.release()
+
     def _write(self, opened: Opened) -> bool:
         while self._waiting:
             opened.journal.append(self._waiting[0])
@@ -288,6 +306,15 @@ class Keeper:
             except _TROUBLE as exc:
                 _log.warning("E_STATE: there is no last good: %s", exc)
                 return None
+
+    def restore(self, digest: str) -> Loaded | None:
+        """Return a configuration that was in force, by its digest, if it is kept."""
+        if not self._lock.acquire(timeout=_PATIENCE):
+            return None
+        try:
+            return self._with(lambda opened: opened.last_good.of(digest))
+        finally:
+            self._lock.release()
 
     def _found(self, good: LastGood, crashes: Crashes) -> Loaded | None:
         for kept in good.whole():

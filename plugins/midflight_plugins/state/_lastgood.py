@@ -19,7 +19,7 @@ from midflight_plugins.state._seal import seal, unseal
 from midflight_plugins.state._texts import decode
 
 _log = logging.getLogger("midflight")
-KEPT = 3  # generations
+KEPT = 10  # generations, each a file of a few bytes for each value
 MAGIC = b"MFGOOD1\n"
 _HASH = hashlib.sha256().digest_size
 _NAME = re.compile(r"last-good\.(\d{12})")
@@ -107,6 +107,16 @@ class LastGood:
             elif path.name not in self._said:
                 self._said.add(path.name)
                 _log.warning("E_STATE: %s is ignored: %s", path, kept)
+
+    def of(self, digest: str) -> Loaded | None:
+        """Return the newest that was in force with a digest, if it is kept."""
+        for kept in self.whole():
+            if kept.mark.digest == digest:
+                try:
+                    return kept.loaded()
+                except ValueError as exc:
+                    _log.warning("E_STATE: %s is ignored: %s", kept.path, exc)
+        return None
 
     def keep(self, mark: Mark, payload: bytes) -> None:
         """Keep one more configuration, and let go of the oldest.

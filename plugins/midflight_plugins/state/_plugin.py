@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from midflight import Document, Loaded, Outcome, Runtime, hookimpl
 
@@ -92,3 +92,31 @@ class StatePlugin:
         """Return the newest configuration that was good in an earlier run."""
         keeper = self._keepers.get(runtime)
         return None if keeper is None else keeper.recall()
+
+    @hookimpl
+    def journal(
+        self, limit: int, before: int | None, runtime: Runtime
+    ) -> Sequence[Mapping[str, Any]] | None:
+        """List what was decided, newest first.
+
+        Raises:
+            StateError: if it cannot be read.
+        """
+        if runtime.state_dir is None:
+            return None
+        from midflight_plugins.state._reading import records_of
+
+        return records_of(runtime.state_dir, limit, before)
+
+    @hookimpl
+    def record(self, entry: Mapping[str, Any], runtime: Runtime) -> None:
+        """Write down what was decided outside the core."""
+        keeper = self._keepers.get(runtime)
+        if keeper is not None:
+            keeper.note(entry)
+
+    @hookimpl
+    def restore(self, digest: str, runtime: Runtime) -> Loaded | None:
+        """Return a configuration that was in force before, if it is kept."""
+        keeper = self._keepers.get(runtime)
+        return None if keeper is None else keeper.restore(digest)

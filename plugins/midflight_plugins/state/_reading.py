@@ -39,13 +39,35 @@ class Report:
         return not self.broken and self.anchored is not False
 
 
-def last_records(folder: Path, limit: int) -> list[dict[str, Any]]:
+def last_records(
+    folder: Path, limit: int, before: int | None = None
+) -> list[dict[str, Any]]:
     """Return the newest records, newest first, each with its `number`.
+
+    Args:
+        folder: the state directory.
+        limit: how many at most.
+        before: the `number` of a record; only older ones are returned.
 
     Raises:
         StateError: if there is no journal, or it cannot be read.
     """
-    return _found(folder, f"{_ROWS} ORDER BY number DESC LIMIT ?", limit)
+    query = f"{_ROWS} WHERE number < ? ORDER BY number DESC LIMIT ?"
+    newest = 2**63 - 1 if before is None else before
+    return _found(folder, query, newest, limit)
+
+
+def records_of(
+    folder: Path, limit: int, before: int | None = None
+) -> list[dict[str, Any]]:
+    """Return what `last_records` does; nothing if there is no journal yet.
+
+    Raises:
+        StateError: if it cannot be read.
+    """
+    if not (folder / FILE).exists():
+        return []
+    return last_records(folder, max(0, limit), before)
 
 
 def one_record(folder: Path, number: int) -> dict[str, Any] | None:
@@ -104,10 +126,10 @@ def _walked(
     return Report(count, place, broken, seen if mark else None)
 
 
-def _found(folder: Path, query: str, argument: int) -> list[dict[str, Any]]:
+def _found(folder: Path, query: str, *arguments: int) -> list[dict[str, Any]]:
     with _opened(folder) as database:
         try:
-            rows = database.execute(query, (argument,)).fetchall()
+            rows = database.execute(query, arguments).fetchall()
             return [
                 {**json.loads(bytes(body)), "number": number, "hash": chain.decode()}
                 for number, body, chain in rows

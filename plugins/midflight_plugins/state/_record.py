@@ -10,8 +10,9 @@ from typing import Any
 import attrs
 
 from midflight import Applied, Diff, Document, Failed, Outcome, RolledBack
-from midflight.errors import dotted
+from midflight.errors import dotted, plain
 
+_FAULTS, _LONGEST = 20, 500  # of what others write down; characters
 _NAMES = 100  # modules, sections and paths that are named in one list
 
 
@@ -75,6 +76,39 @@ def record_of_crash(crash: Mapping[str, Any], limit: int) -> dict[str, Any]:
         "source": "",
         "version": None,
     }
+
+
+def record_of_note(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the record of something that was decided outside the core.
+
+    Args:
+        entry: `outcome`, `reason`, `actor`, `cause`, and `faults` as `{code, text}`;
+            what is too long is cut.
+    """
+    words = ("cause", "actor", "outcome", "reason")
+    faults = [
+        {key: _cut(each.get(key)) for key in ("code", "text")}
+        for each in itertools.islice(entry.get("faults", ()), _FAULTS)
+    ]
+    return {
+        "at": time.time(),
+        **{word: _cut(entry.get(word)) for word in words},
+        "base": "",
+        "digest": "",
+        "generation": None,
+        "seconds": 0.0,
+        "changes": None,
+        "steps": [],
+        "faults": faults,
+        "warnings": [],
+        "degraded": [],
+        "source": "",
+        "version": None,
+    }
+
+
+def _cut(value: object) -> str:
+    return plain("" if value is None else str(value), _LONGEST)
 
 
 def changes(diff: Diff) -> dict[str, Any]:

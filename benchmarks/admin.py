@@ -1,0 +1,281 @@
+"""How long a change of one value by HTTP takes: from the request to the answer.
+
+Midflight's admin API beside Caddy's, on configurations of the same number of entries,
+each in a process of its own, over one kept connection; ways take turns. Then `/livez`
+of a Midflight that holds many idle connections.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import common
+
+HERE = pathlib.Path(__file__).parent
+PATIENCE = 240.0  # s until a process has to answer; 10,000 modules take their time
+IDLE = 1_000  # connections
+WARM = 5  # changes before the first that counts
+UNBOUND = """\
+  - name: admin
+    config: {requests_per_second: 1000000, connections: 2000}
+"""
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Process:
+    """A server in a process of its own, and a connection to its admin API.
+
+    Args:
+        folder: what it may write to.
+        count: how many entries its configuration has.
+    """
+
+    path = ""
+    method = "PUT"
+
+    def __init__(self, folder: pathlib.Path, count: int) -> None:
+        self.folder, self.count, self.row = folder, count, count // 2
+        self.port, self.headers = free_port(), {"Content-Type": "application/json"}
+        folder.mkdir()
+
+    def __enter__(self):
+        with (self.folder / "log").open("w") as log:
+            self._child = subprocess.Popen(
+                self.command(), cwd=self.folder, env=self.environment(), stderr=log
+            )
+        self._wait()
+        self.connect()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(AttributeError):
+            self.connection.close()
+        self._child.terminate()
+        self._child.wait(30)
+
+    def environment(self) -> dict:
+        """Return what its process is given."""
+        return {**os.environ, "XDG_DATA_HOME": str(self.folder)}
+
+    def connect(self) -> None:
+        """Take a new connection in the place of one that has been idle."""
+        with contextlib.suppress(AttributeError):
+            self.connection.close()
+        self.connection = self.connected()
+
+    def connected(self) -> http.client.HTTPConnection:
+        """Return a new connection."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.connect()
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def _wait(self) -> None:
+        end = time.monotonic() + PATIENCE
+        while True:
+            with contextlib.suppress(OSError), contextlib.closing(self.connected()):
+                return
+            if self._child.poll() is not None or time.monotonic() > end:
+                raise RuntimeError((self.folder / "log").read_text()[-2000:])
+            time.sleep(0.05)
+
+    def change(self, value: int) -> float:
+        """Change the one value; return the milliseconds until the answer is read."""
+        body = json.dumps(self.body(value))
+        began = time.perf_counter()
+        self.connection.request(self.method, self.path, body, self.headers)
+        answer = self.connection.getresponse()
+        content = answer.read()
+        took = (time.perf_counter() - began) * 1e3
+        if answer.status != http.HTTPStatus.OK:
+            raise RuntimeError(f"{answer.status} {content[:500]!r}")
+        return took
+
+
+class Midflight(Process):
+    """Midflight with a state directory: overrides in a file, and the journal."""
+
+    kept = True
+
+    def command(self) -> list[str]:
+        """Return what starts it."""
+        text = common.Text(self.count).with_rate(0) + UNBOUND
+        (self.folder / "app.yaml").write_text(text, "utf-8")
+        given = ["--admin", f"127.0.0.1:{self.port}", "--no-watch"]
+        given += ["--module", "limiter=limiter:Limiter", "--state-dir", "state"]
+        given += [] if self.kept else ["--set", "overrides.store=memory:"]
+        return [sys.executable, "-m", "midflight", "run", "app.yaml", *given]
+
+    def environment(self) -> dict:
+        """Let it find the module type."""
+        return {**super().environment(), "PYTHONPATH": str(HERE)}
+
+    def __enter__(self):
+        super().__enter__()
+        token = (self.folder / "state" / "admin.token").read_text().strip()
+        self.headers["Authorization"] = f"Bearer {token}"
+        self.path = f"/api/v1/modules/module-{self.row}/config"
+        self.headers["If-Match"] = "*"
+        return self
+
+    def body(self, value: int) -> dict:
+        """Return the configuration of the module with another rate."""
+        at = self.row
+        return {
+            "rate": value,
+            "burst": at,
+            "host": f"node-{at}.example.org",
+            "port": 8080,
+            "ratio": 0.75,
+            "enabled": True,
+            "mode": "fast",
+            "path": f"/var/lib/service/{at}",
+        }
+
+
+class InMemory(Midflight):
+    """Midflight with overrides in memory; the journal is kept all the same."""
+
+    kept = False
+
+
+class Caddy(Process):
+    """Caddy, with as many routes; a value of one of them is changed."""
+
+    method = "PATCH"
+
+    def command(self) -> list[str]:
+        """Return what starts it."""
+        routes = [
+            {
+                "match": [{"path": [f"/service/{at}"]}],
+                "handle": [
+                    {
+                        "handler": "static_response",
+                        "status_code": 200,
+                        "headers": {"X-Node": [f"node-{at}.example.org"]},
+                        "body": "0",
+                    }
+                ],
+            }
+            for at in range(self.count)
+        ]
+        server = {
+            "listen": [f"127.0.0.1:{free_port()}"],
+            "routes": routes,
+            "automatic_https": {"disable": True},
+        }
+        whole = {
+            "admin": {"listen": f"127.0.0.1:{self.port}"},
+            "apps": {"http": {"servers": {"shop": server}}},
+        }
+        (self.folder / "caddy.json").write_text(json.dumps(whole))
+        self.path = f"/config/apps/http/servers/shop/routes/{self.row}/handle/0/body"
+        return ["caddy", "run", "--config", "caddy.json"]
+
+    def environment(self) -> dict:
+        """Give it a home of its own, where it keeps each configuration."""
+        return {**super().environment(), "XDG_CONFIG_HOME": str(self.folder)}
+
+    def body(self, value: int) -> str:
+        """Return the one value."""
+        return str(value)
+
+
+WAYS = {
+    "midflight, overrides in a file": Midflight,
+    "midflight, overrides in memory": InMemory,
+    "caddy": Caddy,
+}
+
+
+def measure(count: int, repeats: int, rounds: int) -> list[dict]:
+    """Return a row for each way, with its ratio to Caddy."""
+    ways = {
+        name: kind
+        for name, kind in WAYS.items()
+        if kind is not Caddy or shutil.which("caddy")
+    }
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        servers = {
+            name: stack.enter_context(kind(pathlib.Path(folder) / kind.__name__, count))
+            for name, kind in ways.items()
+        }
+        value = 0
+        for turn in range(rounds):
+            for name, server in servers.items():
+                server.connect()
+                for at in range(repeats // rounds + WARM):
+                    value += 1
+                    took = server.change(value)
+                    if turn or at >= WARM:
+                        found[name].append(took)
+    rows = [
+        {"entries": count, "way": name} | common.summary(each)
+        for name, each in found.items()
+    ]
+    if "caddy" in found:
+        peer = common.summary(found["caddy"])["p50"]
+        rows = [row | {"x caddy": row["p50"] / peer} for row in rows]
+    return rows
+
+
+def livez(repeats: int) -> list[dict]:
+    """Return how long `/livez` takes, alone and beside many idle connections."""
+    rows = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Midflight(pathlib.Path(folder) / "midflight", 10) as server,
+    ):
+        for idle in (0, IDLE):
+            held = [server.connected() for _ in range(idle)]
+            server.connect()
+            samples = [asked(server) for _ in range(repeats)]
+            rows.append({"idle connections": idle} | common.summary(samples))
+            for each in held:
+                each.close()
+    return rows
+
+
+def asked(server: Process) -> float:
+    """Return the milliseconds of one `/livez`."""
+    began = time.perf_counter()
+    server.connection.request("GET", "/livez")
+    answer = server.connection.getresponse()
+    answer.read()
+    if answer.status != http.HTTPStatus.OK:
+        raise RuntimeError(str(answer.status))
+    return (time.perf_counter() - began) * 1e3
+
+
+def main() -> None:
+    """Measure every size."""
+    sizes = {"nargs": "+", "type": int, "default": [10, 1_000, 10_000]}
+    options = common.arguments("One value changed by HTTP.", sizes=sizes)
+    repeats, rounds = (60, 2) if options.quick else (300, 3)
+    rows = [row for n in options.sizes for row in measure(n, repeats, rounds)]
+    common.report("PUT of one value, until the answer, ms", rows, options.json)
+    if not shutil.which("caddy"):
+        print("caddy is not installed: nothing to compare with")
+    common.report("/livez, ms", livez(repeats * 5), options.json)
+
+
+if __name__ == "__main__":
+    main()

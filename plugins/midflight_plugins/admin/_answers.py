@@ -1,0 +1,25 @@
+"""Answers and problems of the API as responses of Starlette."""
+
+from __future__ import annotations
+
+import json
+
+from starlette.responses import Response
+
+from midflight_plugins.api import Answer, Problem
+
+
+def response(answer: Answer) -> Response:
+    """Return an answer as it is sent."""
+    content = answer.content
+    if answer.status in {204, 304}:
+        return Response(status_code=answer.status, headers=dict(answer.headers))
+    if not isinstance(content, bytes):
+        content = json.dumps(content, default=str, ensure_ascii=False).encode()
+    headers = {**answer.headers, "Content-Type": answer.kind}
+    return Response(content, answer.status, headers)
+
+
+def refusal(problem: Problem) -> Response:
+    """Return a problem as it is sent."""
+    return response(problem.answer())

@@ -1,0 +1,141 @@
+"""Outcomes, faults, plans, differences and versions as plain data, secrets masked.
+
+Every answer is made here or of what is made here, so that none shows a secret.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from midflight import Secret
+from midflight.errors import dotted
+
+if TYPE_CHECKING:
+    from midflight import Diff, Fault, Outcome, Place, Plan
+    from midflight.hookspecs import Version
+
+MASK = str(Secret(""))
+_MOST = 1_000  # steps or changes that one answer lists
+
+
+def plain_data(value: Any) -> Any:
+    """Return a value of a document as JSON can hold it, secrets masked.
+
+    Args:
+        value: as `transform` left it.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain_data(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_data(item) for item in value]
+    is_plain = value is None or isinstance(value, str | bool | int)
+    if is_plain or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return str(value)  # a `Secret` hides itself
+
+
+def fault_data(fault: Fault) -> dict[str, Any]:
+    """Return a fault as data."""
+    return {
+        "code": str(fault.code),
+        "message": fault.message,
+        "path": dotted(fault.path),
+        **place_data(fault.place),
+        "found": fault.found,
+        "expected": fault.expected,
+        "hint": fault.hint,
+    }
+
+
+def place_data(place: Place | None) -> dict[str, Any]:
+    """Return a place as data."""
+    return {
+        "file": place and place.source,
+        "line": place and place.line,
+        "column": place and place.column,
+        "layer": (place and place.layer) or None,
+    }
+
+
+def outcome_data(outcome: Outcome, most: int = _MOST) -> dict[str, Any]:
+    """Return an outcome as data.
+
+    Args:
+        outcome: how an attempt ended.
+        most: how many steps, faults, times and warnings are listed of each.
+    """
+    steps = outcome.plan.steps if outcome.plan else ()
+    took = itertools.islice(outcome.took.items(), most)
+    return {
+        "outcome": outcome.name,
+        "reason": str(outcome.reason),
+        "cause": outcome.cause,
+        "actor": outcome.actor,
+        "generation": outcome.generation,
+        "digest": outcome.digest,
+        "base": outcome.base,
+        "steps": [
+            {"action": step.action, "module": step.module} for step in steps[:most]
+        ],
+        "steps_total": len(steps),
+        "faults": [fault_data(fault) for fault in outcome.faults[:most]],
+        "faults_total": len(outcome.faults),
+        "degraded": list(outcome.degraded[:most]),
+        "warnings": list(outcome.warnings[:most]),
+        "took": dict(took),
+        "at": outcome.at,
+        "seconds": outcome.seconds,
+        "transient": outcome.transient,
+    }
+
+
+def plan_data(plan: Plan, most: int = _MOST) -> dict[str, Any]:
+    """Return a plan as data."""
+    return {
+        "verdict": str(plan.verdict),
+        "reason": plan.reason,
+        "code": str(plan.code) if plan.verdict == "refuse" else None,
+        "steps": [
+            {
+                "action": step.action,
+                "module": step.module,
+                "reason": step.reason,
+                "paths": list(step.paths[:most]),
+            }
+            for step in plan.steps[:most]
+        ],
+        "steps_total": len(plan.steps),
+    }
+
+
+def diff_data(diff: Diff, most: int = _MOST) -> dict[str, Any]:
+    """Return what differs between two documents as data.
+
+    Args:
+        diff: of two documents as `transform` left them: a raw one shows its secrets.
+        most: how many names and changes are listed of each.
+    """
+    names = {
+        side: list(getattr(diff, side)[:most])
+        for side in ("added", "removed", "modified", "sections")
+    }
+    totals = {side: len(getattr(diff, side)) for side in names}
+    changes = [
+        {"path": dotted(each.path), **plain_data(each.sides)}
+        for each in itertools.islice(diff.key_changes(), most)
+    ]
+    return {**names, "totals": totals, "changes": changes}
+
+
+def version_data(version: Version) -> dict[str, Any]:
+    """Return a stored version as data."""
+    return {
+        "version": version.version,
+        "digest": version.digest,
+        "author": version.author,
+        "message": version.message,
+        "at": version.at,
+    }

@@ -1,0 +1,162 @@
+"""The routes that look at modules."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from midflight.errors import Code, MidflightError, did_you_mean, masked
+from midflight_plugins.api import _models as models
+from midflight_plugins.api._asked import flag, number, tagged
+from midflight_plugins.api._data import plain_data
+from midflight_plugins.api._etags import etag_of
+from midflight_plugins.api._explain import raw_document
+from midflight_plugins.api._http import Answer, Problem, Request
+from midflight_plugins.api._routes import Param, Route
+from midflight_plugins.api._stores import overrides_layer
+
+if TYPE_CHECKING:
+    from midflight_plugins.api._api import Api
+
+_log = logging.getLogger("midflight.api")
+_PASSING = {"Cache-Control": "no-store"}
+_PAGE = 1_000
+_MOST = 10_000
+_LOOKED_AT = 1_000  # names, for one that is like a misspelt one
+_TAG = Param("If-None-Match", "the `ETag` of what the client has", "header")
+
+
+def _modules(api: Api, request: Request) -> Answer:
+    word = request.query.get("q", "").lower()
+    limit = number(request, "limit", _PAGE, 1, _MOST)
+    offset = number(request, "offset", 0, 0, 2**31)
+    running = api.runtime.snapshot.running
+    names = [name for name in running if word in name.lower()] if word else running
+    page = itertools.islice(names, offset, offset + limit)
+    rows = [_row(name, running[name]) for name in page]
+    return Answer({"modules": rows, "total": len(names), "offset": offset})
+
+
+def _row(name: str, module: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "type": module.kind.name,
+        "state": module.state,
+        "generation": module.generation,
+        "reloadable": module.participant.has("reconfigure"),
+    }
+
+
+def _module(api: Api, request: Request) -> Answer:
+    name, snapshot = request.params["name"], api.runtime.snapshot
+    module, layer = _running(snapshot, name), overrides_layer(snapshot)
+    stored = raw_document(layer.loaded).modules if layer and layer.loaded else ()
+    content = {
+        **_row(name, module),
+        "config": plain_data(module.entry.config),
+        "depends_on": list(module.entry.depends_on),
+        "overridden": name in stored,
+        "health": _health(api, name, module) if flag(request, "probe") else None,
+    }
+    lasting = module.state == "running" and not content["health"]
+    return _answer(api, request, content, lasting=lasting)
+
+
+def _config(api: Api, request: Request) -> Answer:
+    module = _running(api.runtime.snapshot, request.params["name"])
+    content = plain_data(module.entry.config)
+    return _answer(api, request, content, lasting=True)
+
+
+def _answer(api: Api, request: Request, content: Any, *, lasting: bool) -> Answer:
+    """Answer with the tag that a write takes, unless the store of overrides is down.
+
+    Args:
+        api: whose runtime.
+        request: names the module.
+        content: what is told of it.
+        lasting: whether that is the same for as long as the tag is.
+    """
+    try:
+        tag = etag_of(api, request.params["name"])
+    except MidflightError as exc:  # what is in force can be told all the same
+        _log.warning("a module is shown without its tag: %s", exc)
+        return Answer(content, headers=_PASSING)
+    if lasting:
+        return tagged(request, content, tag)
+    return Answer(content, headers={"ETag": tag, **_PASSING})
+
+
+def _running(snapshot: Any, name: str) -> Any:
+    try:
+        return snapshot.running[name]
+    except KeyError:
+        hint = did_you_mean(name, itertools.islice(snapshot.running, _LOOKED_AT))
+        detail = f"there is no module `{name[:63]}`" + (f"; {hint}" if hint else "")
+        raise Problem(404, Code.E_UNKNOWN, detail) from None
+
+
+def _health(api: Api, name: str, module: Any) -> dict[str, Any]:
+    """Ask a module how it is; what it tells of itself it may have got in clear."""
+    health, hidden = api.runtime.probe(name), module.participant.hides()
+    values = _untold(plain_data(health.values), hidden)
+    return {"healthy": health.healthy, "values": values, "detail": health.detail}
+
+
+def _untold(value: Any, hidden: Collection[str]) -> Any:
+    if isinstance(value, dict):
+        return {masked(k, hidden): _untold(each, hidden) for k, each in value.items()}
+    if isinstance(value, list):
+        return [_untold(each, hidden) for each in value]
+    return masked(value, hidden) if isinstance(value, str) else value
+
+
+MODULES: tuple[Route, ...] = (
+    Route(
+        "GET",
+        "/api/v1/modules",
+        "read",
+        _modules,
+        "getModules",
+        "List the modules that run.",
+        gives=models.Modules,
+        params=(
+            Param("q", "a part of the name"),
+            Param(
+                "limit",
+                "how many",
+                kind={"type": "integer", "minimum": 1, "maximum": _MOST},
+            ),
+            Param("offset", "how many to skip", kind={"type": "integer", "minimum": 0}),
+        ),
+    ),
+    Route(
+        "GET",
+        "/api/v1/modules/{name}",
+        "read",
+        _module,
+        "getModule",
+        "Show a module that runs, secrets masked.",
+        gives=models.Module,
+        params=(
+            Param(
+                "probe", "ask it how it is", kind={"type": "boolean", "default": False}
+            ),
+            _TAG,
+        ),
+        statuses=(200, 304, 404),
+    ),
+    Route(
+        "GET",
+        "/api/v1/modules/{name}/config",
+        "read",
+        _config,
+        "getModuleConfig",
+        "Show the configuration of a module in force, secrets masked.",
+        gives=dict[str, Any],
+        params=(_TAG,),
+        statuses=(200, 304, 404),
+    ),
+)

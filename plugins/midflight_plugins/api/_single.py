@@ -1,0 +1,118 @@
+"""The routes that set one value above all layers, or take it away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from midflight.errors import Code, ConflictError, InvalidConfigurationError
+from midflight_plugins.api import _changes as shapes
+from midflight_plugins.api._api import forbidden
+from midflight_plugins.api._bodies import body_of, check_keys, check_plain
+from midflight_plugins.api._etags import check_match, store_tag
+from midflight_plugins.api._http import Answer, Problem, Request
+from midflight_plugins.api._layer import Result, message_of, refusal, writable
+from midflight_plugins.api._params import KEY, MATCH, MESSAGE
+from midflight_plugins.api._patch import nested
+from midflight_plugins.api._routes import Param, Route
+from midflight_plugins.api._stores import path_text
+
+if TYPE_CHECKING:
+    from midflight_plugins.api._api import Api
+
+_PATH = "/api/v1/overrides"
+_WHERE = Param("path", "such as `modules.web.config.port`", required=True)
+_PARAMS = (_WHERE, MATCH, KEY, MESSAGE)
+_STATUSES = (200, 202, 400, 404, 409, 412, 413, 415, 422, 503)
+
+
+def _put(api: Api, request: Request) -> Answer:
+    keys = _keys(api, request)
+    body = body_of(request)
+    check_keys(body, ("value",))
+    if "value" not in body:
+        raise Problem(422, Code.E_REQUIRED, 'send `{"value": …}`')
+    value = body["value"]
+    check_plain(value, marks=True)
+    api.clear.check(value, nested(keys, value))
+    return _changed(api, request, keys, {"value": value})
+
+
+def _delete(api: Api, request: Request) -> Answer:
+    return _changed(api, request, _keys(api, request), {})
+
+
+def _keys(api: Api, request: Request) -> tuple[str, ...]:
+    """Return the keys of the path that may be changed by the one who asks.
+
+    Raises:
+        Problem: 400 without a path, 403 if he may not.
+        InvalidConfigurationError: if it leads to no value.
+    """
+    path = request.query.get("path", "")
+    if not path:
+        raise Problem(400, Code.E_REQUIRED, "give `?path=modules.web.config.port`")
+    keys: tuple[str, ...] = writable(api).participant.target.keys(path)
+    module = module_of(keys)
+    if not request.caller.may("write", module):
+        problem = forbidden("write", module)
+        raise problem
+    return keys
+
+
+def module_of(keys: tuple[str, ...]) -> str:
+    """Return the module that a path is about, `*` if it is about more than one."""
+    return keys[1] if keys[0] == "modules" and len(keys) > 1 else "*"
+
+
+def _changed(
+    api: Api, request: Request, keys: tuple[str, ...], more: dict[str, Any]
+) -> Answer:
+    """Set or unset a value, under the tag of the whole layer if one is given."""
+    who = {"author": request.caller.name, "message": message_of(request)}
+    with api.turn():
+        target = writable(api).participant.target
+        if "if-match" in request.headers:
+            version = target.version
+            check_match(request, store_tag(version), required=False)
+            who["expected_version"] = version
+        act = target.set if more else target.unset
+        try:
+            written = act(keys, **more, **who)
+        except KeyError:
+            detail = f"nothing is set at `{path_text(keys)}`"
+            raise Problem(404, Code.E_UNKNOWN, detail) from None
+        except ConflictError:
+            check_match(request, store_tag(target.version), required=False)
+            raise
+        except InvalidConfigurationError as exc:
+            raise refusal(exc) from exc
+    return Result.of(written).answer(store_tag(written.version), path=path_text(keys))
+
+
+SINGLE: tuple[Route, ...] = (
+    Route(
+        "PUT",
+        _PATH,
+        "write",
+        _put,
+        "putOverride",
+        "Set one value above all layers.",
+        takes=shapes.Value,
+        gives=shapes.Overridden,
+        params=_PARAMS,
+        statuses=_STATUSES,
+        checks=True,
+    ),
+    Route(
+        "DELETE",
+        _PATH,
+        "write",
+        _delete,
+        "deleteOverride",
+        "Take away one value that was set, or all below it.",
+        gives=shapes.Overridden,
+        params=_PARAMS,
+        statuses=_STATUSES,
+        checks=True,
+    ),
+)

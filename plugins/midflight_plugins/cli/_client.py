@@ -1,0 +1,125 @@
+"""Asks a running service: that of a state directory, or of a URL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from midflight.errors import SourceUnavailableError
+from midflight_plugins.api import AnswerError, Client
+from midflight_plugins.cli._address import Address
+from midflight_plugins.cli._not_running import NotRunningError
+from midflight_plugins.cli._resolved import Settings
+from midflight_plugins.cli._state_dir import directory_of, root
+
+_SOCKET = "control.sock"
+_NOBODY = (FileNotFoundError, NotADirectoryError, ConnectionRefusedError)
+_LOCAL = ("state_dir", "source")  # settings that say which service of this host
+
+
+class Service(NamedTuple):
+    """A running service.
+
+    Args:
+        settings: what its `run` was given, if it is one of this host.
+        address: where it is otherwise.
+    """
+
+    settings: Settings
+    address: Address = Address()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        query: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Ask, and return the content of the answer.
+
+        Args:
+            method: of HTTP.
+            path: below `/api/v1/`, such as `status`.
+            body: sent as JSON; nothing is sent for `None`.
+            query: parameters; those that are `None` are left out.
+
+        Raises:
+            NotRunningError: no service runs with that state directory.
+            SourceUnavailableError: nobody answers there.
+            AnswerError: the service does not do it.
+            click.UsageError: it cannot be told which service, or its URL is none.
+        """
+        if url := self.url:
+            return self._at(url).ask(method, path, body, query=query).content
+        directory = self._directory()
+        try:
+            client = Client.of(directory)
+            return client.ask(method, path, body, query=query).content
+        except SourceUnavailableError as exc:
+            if not isinstance(exc.__cause__, _NOBODY):
+                raise
+            msg = f"no service runs with the state directory {directory}"
+            nobody = NotRunningError(msg)
+            nobody.add_note("give what its `midflight run` was given, or --state-dir")
+            raise nobody from exc
+
+    @property
+    def url(self) -> str | None:
+        """The URL, unless the command line names a service of this host."""
+        local = any(self.settings.found[name].origin == "option" for name in _LOCAL)
+        return None if local and not self.address.is_named else self.address.url
+
+    def _at(self, url: str) -> Client:
+        _, token_file, ca_file, _ = self.address
+        state_dir = self._own_directory()
+        try:
+            return Client.at(
+                url, token_file=token_file, ca_file=ca_file, state_dir=state_dir
+            )
+        except ValueError as exc:
+            raise click.UsageError(str(exc)) from exc
+
+    def _own_directory(self) -> str | None:
+        """Return the state directory that is known, or the only one in use."""
+        found = directory_of(self.settings)
+        if found or self.settings["state_dir"] is False:
+            return found
+        running = _running()
+        return str(running[0]) if len(running) == 1 else None
+
+    def _directory(self) -> Path:
+        """Return the state directory of the service that is meant."""
+        if found := directory_of(self.settings):
+            return Path(found)
+        if self.settings["state_dir"] is False:
+            msg = "a service without a state directory cannot be asked, but by --url"
+            raise click.UsageError(msg)
+        running = _running()
+        if len(running) == 1:
+            return running[0]
+        if running:
+            listed = "\n".join(f"    --state-dir {each}" for each in running)
+            msg = f"{len(running)} services run; say which:\n\n{listed}"
+            raise click.UsageError(msg)
+        msg = f"no service runs in the default place: none answers below {root()}"
+        nobody = NotRunningError(msg)
+        nobody.add_note("if it keeps its state elsewhere, name that with --state-dir")
+        raise nobody
+
+
+def _running() -> list[Path]:
+    """Return the state directories in the default place that a service serves."""
+    found = sorted(root().glob(f"*/{_SOCKET}"))
+    return [each.parent for each in found if _lives(each.parent)]
+
+
+def _lives(directory: Path) -> bool:
+    """Tell whether anybody answers there."""
+    try:
+        Client.of(directory).ask("GET", "status")
+    except (SourceUnavailableError, AnswerError) as exc:
+        return isinstance(exc, AnswerError)
+    return True
