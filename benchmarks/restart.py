@@ -96,7 +96,7 @@ def main() -> None:
     """Measure every size."""
     sizes = {"nargs": "+", "type": int, "default": [1_000, 10_000]}
     options = common.arguments("A restart with a large YAML file.", sizes=sizes)
-    rounds = 2 if options.quick else 4
+    rounds = 1 if options.quick else 4
     rows = [row for count in options.sizes for row in measure(count, rounds)]
     common.report("Restart, ms", rows, options.json)
 

@@ -10,7 +10,16 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-PARTS = ("edit_to_module", "layers", "database", "start", "restart", "reads", "hooks")
+PARTS = (
+    "edit_to_module",
+    "layers",
+    "database",
+    "admin",
+    "start",
+    "restart",
+    "reads",
+    "hooks",
+)
 
 
 def run(part: str, folder: pathlib.Path, *, quick: bool) -> str:

@@ -23,6 +23,7 @@ myst_heading_anchors = 3
 
 html_theme = "furo"
 html_title = "Midflight"
+html_static_path = ["_static"]  # for pictures that pages show by `<picture>`
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
 

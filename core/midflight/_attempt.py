@@ -42,6 +42,7 @@ class Attempts(Reading):
     rejected: Outcome | None = None
     held: Plan | None = None
     source_error: tuple[str, float] | None = None
+    seen: float = 0.0  # when a look last found the source well, since 1970
     layers: tuple[Layer, ...] = ()
     author: str = ""
     retry_at: float | None = None
@@ -120,6 +121,8 @@ class Attempts(Reading):
             self.desired = ""
             self._recovered()
             faults = yield from every_fault(self.engine, exc)
+            if not insist and self.rejected and self.rejected.faults == faults:
+                return Unchanged(reason=Reason.ALREADY_REJECTED)  # told once
             return ends.Rejected(reason=Reason.INVALID, faults=faults, error=exc)
         except MidflightError as exc:
             self._token = None
@@ -157,7 +160,8 @@ class Attempts(Reading):
         return (yield from self._carried_out(plan, document, loaded))
 
     def _recovered(self) -> None:
-        """Note that the source is back; what it interrupted is tried again now."""
+        """Note that the source is well; what its absence stopped is tried again now."""
+        self.seen = self._system.wall()
         if self.source_error:
             again = self.rejected is not None and self.rejected.transient
             self.retry_at = self._system.monotonic() if again else None

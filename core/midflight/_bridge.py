@@ -46,11 +46,17 @@ class Bridge:
             with self._making:
                 loop = self.loop or self._own or self._start()
             late = StepTimeoutError(label, hook, limit)
-            coroutine = _within(method(*args, **kwargs), late)
-            future = asyncio.run_coroutine_threadsafe(coroutine, loop)
-            # It may have an effect until it has ended. If it does not end, the
-            # monitor abandons this thread, as one that hangs by itself.
-            value, error = future.result(limit + 2 * GRACE)
+            clock, due = self._system.monotonic, self._system.monotonic() + limit
+            start = functools.partial(method, *args, **kwargs)
+            within = _within(start, lambda: due - clock(), late)
+            future = asyncio.run_coroutine_threadsafe(within, loop)
+            try:
+                # It may have an effect until it has ended. If it does not end, the
+                # monitor abandons this thread, as one that hangs by itself.
+                value, error = future.result(limit + 2 * GRACE)
+            except TimeoutError:  # something blocks the loop, or it will not be ended
+                future.cancel()
+                raise late from None
             if error is not None:
                 raise error
             return value
@@ -66,8 +72,16 @@ class Bridge:
         loop = self._own = asyncio.new_event_loop()
 
         def serve() -> None:
-            with asyncio.Runner(loop_factory=lambda: loop):
-                loop.run_forever()
+            loop.run_forever()
+            tasks = asyncio.all_tasks(loop)
+            for task in tasks:
+                task.cancel()
+            # Not `asyncio.Runner`: it waits for ever for what ignores that, and for
+            # the threads of the loop's executor.
+            if tasks:
+                loop.run_until_complete(asyncio.wait(tasks, timeout=GRACE))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
 
         self._system.spawn("midflight-asyncio", serve)
         return loop
@@ -96,7 +110,9 @@ def running_loop() -> Any:
 
 
 async def _within(
-    coroutine: Coroutine[Any, Any, Any], late: StepTimeoutError
+    start: Callable[[], Coroutine[Any, Any, Any]],
+    left: Callable[[], float],
+    late: StepTimeoutError,
 ) -> tuple[Any, BaseException | None]:
     """Return a coroutine's result, or what it raised, or `late` if it takes too long.
 
@@ -104,11 +120,13 @@ async def _within(
     """
     import asyncio
 
-    timeout = asyncio.timeout(late.seconds)
-    answer: tuple[Any, BaseException | None]
+    seconds = left()
+    timeout = asyncio.timeout(seconds)
+    answer: tuple[Any, BaseException | None] = None, late
     try:
         async with timeout:
-            answer = await coroutine, None
+            if seconds > 0:  # else something blocked the loop for all of that time
+                answer = await start(), None
     except BaseException as exc:  # noqa: BLE001  # handed on to the thread that waits
         answer = None, exc
     return (None, late) if timeout.expired() else answer

@@ -37,13 +37,15 @@ class ModuleType:
         """The class's `sections`: the other sections of a document it reads."""
         return frozenset(getattr(self.factory, "sections", ()))
 
-    def says(self, word: str) -> Any:
-        """Return another word of the class, `None` if it says nothing.
+    @property
+    def overlap(self) -> bool:
+        """The class's `overlap`: its old and new object may live side by side."""
+        return bool(getattr(self.factory, "overlap", False))
 
-        `overlap` is true if its old and new object may live side by side; `deadline`
-        are seconds, in the place of the runtime's.
-        """
-        return getattr(self.factory, word, None)
+    @property
+    def deadline(self) -> float | None:
+        """The class's `deadline` in seconds, or `None` for the runtime's."""
+        return getattr(self.factory, "deadline", None)
 
 
 @attrs.frozen(eq=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -61,12 +63,16 @@ class Diff:
     def between(cls, old: Document, new: Document) -> Diff:
         """Compare two documents; shared parts are recognised by identity first."""
         before, after = old.modules, new.modules
-        moved = [name for name in after if after[name] is not before.get(name)]
-        added = [name for name in moved if name not in before]
-        removed = [name for name in before if name not in after]
-        modified = [
-            name for name in moved if name in before and before[name] != after[name]
-        ]
+        added: list[str] = []
+        removed: list[str] = []
+        if list(before) == list(after):  # the usual case, compared without a loop
+            moved = map(operator.is_not, before.values(), after.values())
+            common = list(itertools.compress(after, moved))
+        else:
+            common = [name for name in after if name in before]
+            added = [name for name in after if name not in before]
+            removed = [name for name in before if name not in after]
+        modified = [name for name in common if before[name] != after[name]]
         sides = old.sections, new.sections
         sections = [
             name

@@ -49,10 +49,9 @@ class ModuleConfig:
         return digest_of([self.type, self.config, self.depends_on, self.extra])
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (
-            isinstance(other, ModuleConfig)
-            and (self.name, self.digest) == (other.name, other.digest)
-        )
+        if not isinstance(other, ModuleConfig):
+            return NotImplemented
+        return self is other or (self.name, self.digest) == (other.name, other.digest)
 
     def __hash__(self) -> int:
         return hash((self.name, self.type))
@@ -163,9 +162,9 @@ class Document:
         object.__setattr__(self, "build_order", other.build_order)
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (
-            isinstance(other, Document) and self.digest == other.digest
-        )
+        if not isinstance(other, Document):
+            return NotImplemented
+        return self is other or self.digest == other.digest
 
     def __hash__(self) -> int:
         return hash(self.digest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -41,6 +42,13 @@ class Running:
     participant: Participant
     generation: int
     state: str = "running"
+
+
+class _Kinds(collections.ChainMap[str, Any]):
+    """The types of running modules, without a pass over all of them."""
+
+    def __getitem__(self, name: str) -> Any:
+        return super().__getitem__(name).kind
 
 
 @attrs.frozen(eq=False)
@@ -145,7 +153,7 @@ class Engine:
             MidflightError: if its class raises, hangs or has wrong hooks.
         """
         label = f"module `{entry.name}` ({kind.name})"
-        deadline = kind.says("deadline") or self.deadline
+        deadline = self.deadline if kind.deadline is None else kind.deadline
         call = functools.partial(create, kind.factory, label, entry.name)
         target = yield Call(call, Owner(label), "__init__", deadline)
         module = self.hooks.participant("module", target, label, deadline)
@@ -300,7 +308,7 @@ class Engine:
             document.order_as(snapshot.document)
         _ = document.build_order
         read = {name for name, _ in list(self.views)}.difference(document.modules)
-        kinds = {name: module.kind for name, module in snapshot.running.items()}
+        kinds = _Kinds(snapshot.running)  # type: ignore[arg-type]  # it writes nothing
         return Change(diff, kinds, snapshot.degraded, frozenset(read))
 
     def plan(self, change: Change) -> Steps[Plan]:

@@ -143,6 +143,16 @@ class PluginRegistry:
                 )
 
 
+@attrs.frozen(eq=False)
+class _Impl:
+    """A hookimpl of an object or of its class: checked, and not bound."""
+
+    hook: str
+    takes: tuple[str, ...]
+    wraps: bool
+    is_async: bool
+
+
 @attrs.define(eq=False)
 class Participant(Owner):
     """A live object whose methods are hookimpls, checked against the specs.
@@ -151,35 +161,33 @@ class Participant(Owner):
         label: how errors name it.
         target: the object.
         deadline: seconds that any of its hooks may take.
-        methods: its hooks by name.
-        names: the arguments that each takes.
-        grace: seconds that one which is a coroutine may take beyond.
     """
 
     target: Any = attrs.field(kw_only=True)
     deadline: float = attrs.field(kw_only=True)
     _hooks: Hooks = attrs.field(kw_only=True, repr=False)
-    methods: dict[str, Callable[..., Any]] = attrs.field(factory=dict, repr=False)
-    names: dict[str, tuple[str, ...]] = attrs.field(factory=dict, repr=False)
-    grace: dict[str, float] = attrs.field(factory=dict, repr=False)
+    _methods: dict[str, tuple[_Impl, Callable[..., Any]]] = attrs.field(
+        kw_only=True, repr=False
+    )
 
     def has(self, hook: str) -> bool:
         """Tell whether the object has that hook."""
-        return hook in self.methods
+        return hook in self._methods
 
     def invoke(self, hook: str, **arguments: Any) -> Any:
         """Call one hook on the calling thread, wrapped by the registered plugins."""
         arguments |= {"runtime": self._hooks.runtime, "participant": self.label}
-        caller, method = getattr(self._hooks.hook, hook), self.methods[hook]
+        caller, (impl, method) = getattr(self._hooks.hook, hook), self._methods[hook]
         if caller.get_hookimpls():
             return caller.call_extra([method], arguments)
         # Nobody wraps it: the same result without a new HookImpl for each call.
-        return method(**{name: arguments[name] for name in self.names[hook]})
+        return method(**{name: arguments[name] for name in impl.takes})
 
     def call(self, hook: str, limit: float | None = None, **arguments: Any) -> Call:
         """Return the call of one hook, for the driver to make."""
         seconds = self.deadline if limit is None else limit
-        seconds += self.grace.get(hook, 0.0)
+        if self._methods[hook][0].is_async:
+            seconds += GRACE
         return Call(lambda: self.invoke(hook, **arguments), self, hook, seconds)
 
 
@@ -191,6 +199,8 @@ class Hooks:
         self._manager = pluggy.PluginManager("midflight")
         self._manager.add_hookspecs(hookspecs)
         self.hook: Any = self._manager.hook
+        # Of each class, the places of its hookimpls and slots; see `_implementations`.
+        self._classes: dict[type, tuple[dict[str, _Impl | None], list[str]]] = {}
 
     def register(self, plugin: object, name: str | None = None) -> None:
         """Register a cross-cutting plugin.
@@ -202,14 +212,13 @@ class Hooks:
         anonymous = f"{type(plugin).__name__}-{id(plugin):x}"
         name = name or getattr(plugin, "__name__", anonymous)
         label = f"plugin `{name}`"
-        for hook, opts, method in self._implementations(plugin):
-            self._check(label, hook, method)
-            msg = ""
-            if hook in _WRAPPED and not opts["wrapper"]:
+        for impl, _ in self._implementations(label, plugin):
+            hook, msg = impl.hook, ""
+            if hook in _WRAPPED and not impl.wraps:
                 msg = f"{label} may only wrap `{hook}`: @hookimpl(wrapper=True)"
-            elif hook in hookspecs.OBSERVER_HOOKS and opts["wrapper"]:
+            elif hook in hookspecs.OBSERVER_HOOKS and impl.wraps:
                 msg = f"{label} cannot wrap `{hook}`: each is called by itself"
-            elif inspect.iscoroutinefunction(method):
+            elif impl.is_async:
                 msg = f"{label}: `{hook}` is async; only a participant's hook may be"
             if msg:
                 raise PluginApiError(msg)
@@ -228,28 +237,60 @@ class Hooks:
             PluginApiError: naming the hook that is unknown, misplaced or missing.
         """
         allowed, required = ROLES[role]
-        found = Participant(label, target=target, deadline=deadline, hooks=self)
-        for hook, opts, method in self._implementations(target):
-            found.names[hook] = self._check(label, hook, method)
-            if hook not in allowed or opts["wrapper"]:
+        methods = {}
+        for impl, method in self._implementations(label, target):
+            hook = impl.hook
+            if hook not in allowed or impl.wraps:
                 what = f"{label}: a {role} has no hook"
                 raise PluginApiError.unknown(what, hook, allowed)
-            found.methods[hook] = method
-            if inspect.iscoroutinefunction(method):
+            methods[hook] = impl, method
+            if impl.is_async:
                 adapted = self.bridge.adapt(method, label, hook, deadline)
-                found.methods[hook], found.grace[hook] = adapted, GRACE
-        if not found.has(required):
+                methods[hook] = impl, adapted
+        if required not in methods:
             msg = f"{label}: a {role} needs the hook `{required}`, with @hookimpl"
             raise PluginApiError(msg)
-        return found
+        return Participant(
+            label, target=target, deadline=deadline, hooks=self, methods=methods
+        )
 
     def _implementations(
-        self, target: object
-    ) -> Iterator[tuple[str, Any, Callable[..., Any]]]:
-        for name in dir(target):
-            opts = self._manager.parse_hookimpl_opts(target, name)
-            if opts is not None:
-                yield opts.get("specname") or name, opts, getattr(target, name)
+        self, label: str, target: object
+    ) -> Iterator[tuple[_Impl, Callable[..., Any]]]:
+        """Yield each hookimpl of an object, and its bound method.
+
+        What stands on a class is looked at once: a start of thousands of modules spent
+        most of its time in looking through `dir` of each, and in signatures.
+        """
+        kind = target if inspect.isclass(target) else type(target)
+        if kind not in self._classes:
+            self._classes[kind] = self._places(kind)
+        shared, slots = self._classes[kind]
+        own = {*slots, *getattr(target, "__dict__", ())}
+        for name in sorted({*shared, *own}):
+            impl = None if name in own else shared[name]
+            impl = impl or self._implementation(label, target, name)
+            if name not in own:
+                shared[name] = impl
+            if impl is not None:
+                yield impl, getattr(target, name)
+
+    def _places(self, kind: type) -> tuple[dict[str, _Impl | None], list[str]]:
+        """Return the names of a class's hookimpls, not looked at yet, and its slots."""
+        parse, static = self._manager.parse_hookimpl_opts, inspect.getattr_static
+        names = dir(kind)
+        slots = [n for n in names if inspect.ismemberdescriptor(static(kind, n, None))]
+        return {name: None for name in names if parse(kind, name)}, slots
+
+    def _implementation(self, label: str, target: object, name: str) -> _Impl | None:
+        """Return the hookimpl that an object has under a name, checked."""
+        opts = self._manager.parse_hookimpl_opts(target, name)
+        if opts is None:
+            return None
+        hook, method = opts.get("specname") or name, getattr(target, name)
+        takes = self._check(label, hook, method)
+        is_async = inspect.iscoroutinefunction(method)
+        return _Impl(hook, takes, bool(opts["wrapper"]), is_async)
 
     def _check(
         self, label: str, hook: str, method: Callable[..., Any]

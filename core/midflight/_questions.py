@@ -60,7 +60,10 @@ class Questions(Stored):
             "applied": {"digest": snapshot.digest, "at": snapshot.at},
             "rejected": rejected,
             "held": held and [f"{step.action} {step.module}" for step in held.steps],
-            "sources": [{**source, "error": error, "since": since}, *layers],
+            "sources": [
+                {**source, "seen": attempts.seen, "error": error, "since": since},
+                *layers,
+            ],
             "modules": {
                 name: {
                     "type": m.kind.name,

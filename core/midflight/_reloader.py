@@ -127,6 +127,8 @@ class Reloader:
             self.changed, self._driver = threading.Condition(), Driver(self._system)
             self.attempts.reading = threading.Lock()
             self._engine.hooks.bridge.forget()
+            # Locks of plugins, too: who held one is no more.
+            self._engine.hooks.runtime.shared.clear()
             self._tickets, self._busy = [], False
             self._watch = self._watch_end = self._lifespans = None
             self._looked_at = -NEVER

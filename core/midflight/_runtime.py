@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 class Runtime(Questions):
     """Runs modules on the configuration of a source, and follows its changes.
 
+    In `shared` plugins keep what they have once for each runtime. A forked child finds
+    it empty: it has no thread that would let go of their locks.
+
     Args:
         source: a URI such as `file:app.yaml`, a source object, or a list of them,
             lowest layer first.
@@ -172,6 +175,14 @@ class Runtime(Questions):
         return self._reloader.running
 
     @property
+    def applying(self) -> bool:
+        """Whether the caller must not wait for a change.
+
+        It is inside a hook of this runtime, or on the event loop of its hooks.
+        """
+        return is_applying(self._engine) or self._bridge.is_here()
+
+    @property
     def hook(self) -> Any:
         """The hooks of the registered plugins, for one plugin that asks the others.
 
@@ -179,6 +190,11 @@ class Runtime(Questions):
         runtime=runtime)`.
         """
         return self._hooks.hook
+
+    @property
+    def rejected(self) -> Outcome | None:
+        """How the content that the source holds was refused, if it was."""
+        return self._reloader.attempts.rejected
 
     @property
     def watches(self) -> bool:

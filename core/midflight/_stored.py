@@ -11,7 +11,14 @@ from midflight._engine import Engine
 from midflight._plugins import Hooks, Participant, create
 from midflight._reading import document_of
 from midflight._reloader import Reloader
-from midflight.errors import Code, Fault, InvalidConfigurationError, Place, PluginError
+from midflight.errors import (
+    Code,
+    Fault,
+    InvalidConfigurationError,
+    Place,
+    PluginApiError,
+    PluginError,
+)
 from midflight.hookspecs import Loaded, Version
 
 Source = str | object  # a mapping is a `type` and its options
@@ -49,8 +56,11 @@ class Stored:
             if not colon:
                 msg = f"source `{source}` is no URI; write `file:{source}` for a file"
                 raise PluginError(msg)
-            factory = load("source", label)
-            source = create(lambda: factory.from_uri(rest), f"source `{label}`")
+            make = getattr(load("source", label), "from_uri", None)
+            if make is None:
+                msg = f"source `{label}` has no classmethod `from_uri(rest)`"
+                raise PluginApiError(msg)
+            source = create(make, f"source `{label}`", rest)
         elif isinstance(source, Mapping):
             options = {str(key): value for key, value in source.items()}
             label = str(options.pop("type", ""))

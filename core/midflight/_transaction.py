@@ -44,7 +44,7 @@ class _Work:
         if self.before is None or self.in_place:
             return False
         # Nothing of a degraded one is left that could go on beside the new.
-        return not self.before.kind.says("overlap") or self.before.state != "running"
+        return not self.before.kind.overlap or self.before.state != "running"
 
 
 @attrs.define(eq=False, repr=False)

@@ -154,6 +154,35 @@ def test_a_client_that_asks_too_often_has_to_wait(make_service):
     assert alive == [200] * 10
 
 
+def test_a_script_with_a_token_does_hundreds_of_things(service):
+    """By default, one that works through every module is not made to wait."""
+    with service.client(headers={"Authorization": "Bearer no"}) as stranger:
+        strange = {stranger.get("/login").status_code for _ in range(500)}
+    with service.client() as client:
+        codes = {client.get("/readyz").status_code for _ in range(400)}
+
+    assert strange == {200, 429}
+    assert codes == {200}
+
+
+def test_a_flood_hides_nothing_that_a_token_did(service, caplog):
+    """Strangers have a budget of their own in the journal, and so has each token."""
+    service.configure(failed_logins=1_000)
+    one, other = (service.token("read", name=name) for name in ("one", "other"))
+    for _ in range(30):
+        service.get(STATUS, "wrong")
+    for token, times in ((one, 30), (other, 1)):
+        with service.client(token) as client:
+            for _ in range(times):
+                client.post("/api/v1/reload", json={})
+    records = service.get("/api/v1/history?limit=1000").json()["records"]
+    actors = [each["actor"] for each in records if each["reason"] == "request_refused"]
+
+    assert 20 <= actors.count("") < 30
+    assert 20 <= actors.count("token one") < 30
+    assert actors.count("token other") == 1
+
+
 def test_refusals_are_written_down_without_the_token(service, caplog):
     """The log says who was refused, from where; a flood is counted, not listed."""
     service.configure(failed_logins=1_000)

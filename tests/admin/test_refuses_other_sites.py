@@ -143,20 +143,38 @@ def test_a_unix_socket_is_its_owners(service, tmp_path):
     """Its file has mode 0600, any name will do, and a token is needed all the same."""
     path = tmp_path / "admin.sock"
     outcome = service.configure(address=f"unix:{path}")
-    answers = []
-    for lines in ([], [f"Authorization: Bearer {service.first}"], ["Origin: null"]):
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.connect(str(path))
-            head = [STATUS, "Host: anything", "Connection: close", *lines, "", ""]
-            sock.sendall("\r\n".join(head).encode())
-            data = b""
-            while part := sock.recv(65_536):
-                data += part
-        answers.append(int(data.split()[1]))
+    answers = [
+        through(path, "anything", *lines)
+        for lines in ([], [f"Authorization: Bearer {service.first}"], ["Origin: null"])
+    ]
 
     assert outcome.name == "applied"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert answers == [401, 200, 403]
+
+
+def through(path, host: str, *lines: str) -> int:
+    """Ask by a unix socket; return the status."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(path))
+        head = [STATUS, f"Host: {host}", "Connection: close", *lines, "", ""]
+        sock.sendall("\r\n".join(head).encode())
+        data = b""
+        while part := sock.recv(65_536):
+            data += part
+    return int(data.split()[1])
+
+
+def test_a_proxy_at_a_unix_socket_is_asked_by_name(service, tmp_path):
+    """Browsers reach the proxy by any name that points to it: one of `hosts` it is."""
+    path = tmp_path / "admin.sock"
+    bearer = f"Authorization: Bearer {service.first}"
+    names = "midflight.example", "midflight.example:8443", "evil.example", ""
+    service.configure(
+        address=f"unix:{path}", behind_proxy=True, hosts=["midflight.example"]
+    )
+
+    assert [through(path, name, bearer) for name in names] == [200, 200, 403, 403]
 
 
 def test_a_web_socket_is_refused(service):

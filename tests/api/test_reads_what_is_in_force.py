@@ -30,6 +30,20 @@ def test_the_status_is_that_of_the_runtime(runtime, ask):
     assert answer.content == json.loads(json.dumps(runtime.status(), default=str))
 
 
+def test_the_status_tells_why_something_was_refused(runtime, overrides, base, ask):
+    """Each fault as data, with its place in parts, and without the secret in it."""
+    base.set({"modules": [{"name": "api", "type": "limiter", "config": REFUSED}]})
+    assert not runtime.reload().ok
+    rejected = ask("GET", "status").content["rejected"]
+    (fault,) = rejected["faults"]
+
+    assert rejected["reason"] == "prepare_refused"
+    assert (fault["code"], fault["path"]) == ("E_PREPARE", "modules.api")
+    assert "a rate is not negative" in fault["message"]
+    parts = {"file", "line", "column", "layer", "found", "expected", "hint"}
+    assert fault.keys() == {"code", "message", "path", *parts}
+
+
 def test_the_configuration_is_shown_whole(runtime, ask):
     """Modules and sections, as a file would hold them; its tag is the digest."""
     answer = ask("GET", "config")
@@ -61,7 +75,7 @@ def test_what_one_has_is_not_sent_again(runtime, overrides, ask, path):
 
 
 def test_modules_are_listed(runtime, overrides, ask):
-    """One row each: what it is, how it is, and whether it takes changes as it runs."""
+    """One row each: what and how it is, and how far it can be and was changed."""
     overrides.set("modules.api.config.rate", 2)
 
     assert ask("GET", "modules").content == {
@@ -72,6 +86,7 @@ def test_modules_are_listed(runtime, overrides, ask):
                 "state": "running",
                 "generation": 2,
                 "reloadable": True,
+                "overridden": True,
             },
             {
                 "name": "log",
@@ -79,6 +94,7 @@ def test_modules_are_listed(runtime, overrides, ask):
                 "state": "running",
                 "generation": 1,
                 "reloadable": False,
+                "overridden": False,
             },
         ],
         "total": 2,
@@ -90,14 +106,18 @@ def test_modules_are_listed(runtime, overrides, ask):
     ("query", "names", "total"),
     [
         ({"q": "LO"}, ["log"], 1),
-        ({"q": "x"}, [], 0),
+        ({"q": "LIMI"}, ["api"], 1),
+        ({"q": "?"}, [], 0),
+        ({"overridden": "true"}, ["log"], 1),
+        ({"overridden": "true", "q": "api"}, [], 0),
         ({"limit": 1}, ["api"], 2),
         ({"limit": 1, "offset": 1}, ["log"], 2),
         ({"offset": 9}, [], 2),
     ],
 )
-def test_modules_are_found_and_paged(runtime, ask, query, names, total):
-    """`q` is a part of the name; `total` counts all that have it."""
+def test_modules_are_found_and_paged(runtime, overrides, ask, query, names, total):
+    """`q` is a part of the name or the type; `total` counts all that have it."""
+    overrides.set("modules.log.config.level", 1)
     content = ask("GET", "modules", **query).content
 
     assert [each["name"] for each in content["modules"]] == names
@@ -335,6 +355,16 @@ ASKED = {
     "modules/{name}/config": ("modules/api/config", {}),
     "explain": ("explain", {"all": "true"}),
 }
+
+
+def asked(ask, path):
+    """Return how to ask a route for something that is there."""
+    if path != "diff":
+        return ASKED.get(path, (path, {}))
+    newest, *_, oldest = ask("GET", "generations").content["generations"]
+    return "diff", {"base": oldest["digest"], "digest": newest["digest"]}
+
+
 REFUSED = {"rate": -1, "password": "hush-3", "token": "98765432"}
 
 
@@ -346,8 +376,8 @@ def test_no_answer_shows_a_secret(runtime, base, overrides, ask, path):
     base.set({"modules": [{"name": "api", "type": "limiter", "config": REFUSED}]})
     overrides.unset("modules.api.config.password")
     runtime.reload()
-    path, query = ASKED.get(path, (path, {}))
-    answer = ask("GET", path, **query)
+    target, query = asked(ask, path)
+    answer = ask("GET", target, **query)
 
     assert answer.status == 200
     assert not any(word in answer.text for word in HIDDEN)
@@ -359,7 +389,7 @@ def test_each_answer_is_what_the_description_says(runtime, base, overrides, ask,
     overrides.set("modules.api.config.rate", 2)
     base.set({"modules": [{"name": "api", "type": "limiter", "config": REFUSED}]})
     runtime.reload()
-    target, query = ASKED.get(path, (path, {}))
+    target, query = asked(ask, path)
     content = ask("GET", target, **query).content
     model = msgspec.convert(content, LOOKS[path].gives)
 

@@ -159,9 +159,9 @@ class Mine:
 
 
 @pytest.fixture
-def mine(tmp_path, canaries):
-    """Return a folder full of canaries."""
-    return Mine(tmp_path, canaries)
+def mine(tmp_path_factory, canaries):
+    """Return a folder full of canaries; not `tmp_path`, where none may be."""
+    return Mine(tmp_path_factory.mktemp("mine"), canaries)
 
 
 def where_they_sing(mine, texts):

@@ -157,7 +157,22 @@ def test_what_is_held_is_approved(service, midflight, edit, state):
     assert nothing == "nothing is held\n"
     assert "held: reconfigure a; approve it with `midflight apply`" in status
     assert (before, state("a")) == ("1", "4")
-    assert said.startswith("applied")
+    assert said.startswith("approved: held")
+    assert "reconfigure" in said
+    assert said.splitlines()[-1].startswith("applied")
+    assert running.stop() == 0
+
+
+def test_what_moved_on_since_it_was_held_is_not_approved(service, midflight, edit):
+    """`apply` without a token does only what the status says is held."""
+    running = service("--strategy", "hold")
+    edit("rate: 1", "rate: 4")
+    running.send(signal.SIGHUP)
+    running.until("held")
+    edit("rate: 4", "rate: 5")
+    said = midflight("apply", code=4).stderr
+
+    assert "the source has moved on since it was held" in said
     assert running.stop() == 0
 
 

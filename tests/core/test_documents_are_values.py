@@ -5,6 +5,7 @@ import datetime
 import json
 import pickle
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -332,6 +333,15 @@ def test_a_document_does_not_differ_from_its_copy(document):
 
 
 # -- how faults read -----------------------------------------------------------------
+
+
+def test_a_stranger_is_asked_whether_it_is_equal():
+    """A document leaves the answer to what it does not know, as other values do."""
+    document = Document.from_mapping({"modules": {"a": {"type": "x"}}})
+
+    for value in (document, document.modules["a"]):
+        assert value == mock.ANY
+        assert value != "a"
 
 
 def test_a_fault_reads_in_one_line():

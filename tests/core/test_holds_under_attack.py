@@ -444,10 +444,13 @@ def test_a_users_hint_is_served_by_the_loop():
 def test_a_forked_child_follows_the_source_by_itself():
     """Threads do not survive a fork: the child starts its own and reloads."""
     with running(Plain, watch=True, sweep=0.1) as (runtime, source):
+        runtime.shared["lock"] = lock = threading.Lock()
+        lock.acquire()  # by a thread that the child will not have
         child = os.fork()
         if not child:
             code = 1
             with contextlib.suppress(BaseException):
+                assert "lock" not in runtime.shared
                 source.hints = 0
                 source.set(entry(2))
                 runtime.wait(generation=2, timeout=10)
@@ -462,3 +465,4 @@ def test_a_forked_child_follows_the_source_by_itself():
         assert done == child
         assert os.waitstatus_to_exitcode(status) == 0
         assert runtime.snapshot.generation == 1
+        assert runtime.shared["lock"] is lock

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 
 import pytest
@@ -163,6 +164,39 @@ def test_a_hook_that_asks_for_a_reload_is_not_kept_waiting(bench, kind):
     assert isinstance(outcome, Applied)
     assert isinstance(answers[0], Held)
     assert answers[0].reason == "apply_in_progress"
+
+
+@pytest.mark.parametrize("kind", ["plain", "async"])
+def test_who_must_not_wait_for_a_change_can_tell(bench, kind):
+    """`applying` is true inside a hook, and for no other thread at that time."""
+    inside, beside = [], []
+    runtime = bench.run(bench.document(1, kind=kind))
+
+    def ask(_module, _config):
+        inside.append(runtime.applying)
+        other = threading.Thread(target=lambda: beside.append(runtime.applying))
+        other.start()
+        other.join(20)
+
+    bench.script("m2", "reconfigure", ask)
+    bench.change(bench.document(2, kind=kind))
+
+    assert (inside, beside, runtime.applying) == ([True], [False], False)
+
+
+def test_the_event_loop_of_the_hooks_must_not_wait_for_a_change(bench):
+    """`applying` is true for a task on that loop, and false on another loop."""
+    runtime = bench.make(bench.document(1, kind="async"))
+
+    async def main():
+        async with runtime:
+            return runtime.applying, await asyncio.to_thread(lambda: runtime.applying)
+
+    async def elsewhere():
+        return runtime.applying
+
+    assert asyncio.run(main()) == (True, False)
+    assert asyncio.run(elsewhere()) is False
 
 
 def test_a_change_made_inside_a_change_is_taken_over_after_it(bench):

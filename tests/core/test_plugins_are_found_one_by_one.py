@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import sys
+import types
 from importlib.metadata import Distribution, EntryPoint, EntryPoints
 from typing import Any
 
 import attrs
 import pytest
 
-from midflight import PluginRegistry, Runtime, hookimpl
+from midflight import Document, PluginRegistry, Runtime, hookimpl
+from midflight._driver import drive_here
 from midflight.errors import DuplicatePluginError, PluginApiError, PluginError
 from midflight.testing import FakeModule, FakeSource
 
@@ -241,6 +243,130 @@ def test_a_property_of_a_participant_is_not_run(bench):
     bench.run({}, modules={"shy": Shy})
 
     assert bench.change({"modules": {"m": {"type": "shy"}}}).ok
+
+
+def test_a_class_is_looked_through_once(bench):
+    """A start of many modules does not search each object for its hooks."""
+    searched = []
+
+    class Counted(type):
+        def __dir__(cls):
+            searched.append(cls)
+            return super().__dir__()
+
+    class Kind(FakeModule, metaclass=Counted):
+        pass
+
+    bench.run({}, modules={"kind": Kind})
+    searched.clear()
+
+    assert bench.change({"modules": {name: {"type": "kind"} for name in "abc"}}).ok
+    assert searched == [Kind]
+
+
+def note(module, value):
+    """Keep what a hook of a module was given."""
+    module.noted = value
+
+
+def equip(module):
+    """Give one object a hook of its own, and one in the place of its class's."""
+    module.start = hookimpl(lambda document: note(module, len(document.modules)))
+    module.stop = hookimpl(lambda: None)
+
+
+class Own:
+    """An object of that name has hooks of its own."""
+
+    def __init__(self, name):
+        if name == "own":
+            equip(self)
+
+    @hookimpl
+    def start(self, config):
+        note(self, config["v"])
+
+
+class Slotted:
+    """As `Own`, without a dictionary."""
+
+    __slots__ = ("noted", "start", "stop")
+
+    def __init__(self, name):
+        self.start = hookimpl(lambda config: note(self, config["v"]))
+        if name == "own":
+            equip(self)
+
+
+@pytest.mark.parametrize("kind", [Own, Slotted])
+def test_an_object_may_have_hooks_of_its_own(bench, kind):
+    """What one object has is not taken for what its class has, nor left out."""
+    names = ["first", "own", "last"]
+    entries = {name: {"type": "kind", "config": {"v": 1}} for name in names}
+
+    runtime = bench.run({"modules": entries}, modules={"kind": kind})
+    stops = {n: m.participant.has("stop") for n, m in runtime.snapshot.running.items()}
+
+    assert [runtime.module(name).noted for name in names] == [1, 3, 1]
+    assert [stops[name] for name in names] == [False, True, False]
+
+
+def test_modules_of_functions_are_told_apart(bench):
+    """A Python module may be a source, another one a strategy."""
+    source: Any = types.ModuleType("source")
+    strategy: Any = types.ModuleType("strategy")
+    source.load = hookimpl(lambda: {"s": 1})
+    strategy.on_change = hookimpl(lambda change: None)
+
+    runtime = bench.run(None, source=source, strategy=strategy)
+
+    assert runtime.snapshot.document.sections == {"s": 1}
+
+
+def test_a_class_may_take_part_as_it_is(bench):
+    """Its static and class methods are hooks, those that it inherits too."""
+
+    class Base:
+        @staticmethod
+        @hookimpl
+        def load():
+            return {"s": 1}
+
+    class Whole(Base):
+        @classmethod
+        @hookimpl
+        def hash(cls):
+            return cls.__name__
+
+    runtime = bench.run(None, source=Whole)
+
+    assert runtime.snapshot.document.sections == {"s": 1}
+    assert runtime._reloader.attempts.source.invoke("hash") == "Whole"
+
+
+def test_a_type_says_how_its_objects_are_replaced(bench):
+    """`overlap` is a yes or no; a `deadline` of 0 is one, and none is `None`."""
+
+    class Quick(FakeModule):
+        deadline, overlap = 0, 1
+
+    engine = bench.make({}, modules={"quick": Quick, "fake": FakeModule})._engine
+    document = Document.from_mapping({"modules": {"m": {"type": "quick"}}})
+    quick, fake = engine.kinds["quick"], engine.kinds["fake"]
+
+    assert (quick.deadline, quick.overlap) == (0, True)
+    assert (fake.deadline, fake.overlap) == (None, False)
+    assert drive_here(engine.made(document.modules["m"], quick)).deadline == 0
+
+
+def test_a_source_that_takes_no_uri_says_so():
+    """What its class has to have is named, with the code of such faults."""
+    found = registry(("other", "midflight.sources", "x", "builtins:object"))
+
+    with pytest.raises(PluginApiError, match="no classmethod `from_uri") as raised:
+        Runtime("x:rest", registry=found)
+
+    assert raised.value.code == "E_PLUGIN_API"
 
 
 def test_a_registered_plugin_may_wrap_any_call(bench):

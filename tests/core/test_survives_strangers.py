@@ -546,6 +546,7 @@ def test_a_missing_strategy_or_source_is_named():
         Runtime("app.yaml")
 
 
+@pytest.mark.no_canaries("it plans for what nothing has transformed")
 def test_plan_answers_for_any_document(bench):
     """What would be done is told without doing it."""
     from midflight import Document

@@ -16,6 +16,7 @@ def _for_now(_module, _config):
     raise TransientError(msg)
 
 
+@pytest.mark.no_canaries("a reference is one more load")
 def test_a_held_change_ends_the_retries_of_an_older_one(bench):
     """What waits for approval is not looked at over and over."""
     runtime = bench.run(

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -33,6 +34,7 @@ from midflight.errors import InvalidConfigurationError
 
 PATIENCE = 20.0
 NAMED = re.compile(r"^(?:#|//) (\S+\.\w+)\n")
+PORT = re.compile(r"(?:(?<=127\.0\.0\.1:)|(?<=--port ))89\d\d\b")
 COMMENT = re.compile(r"<!--\s*([^:>]+?)(?::\s*([^>]*?))?\s*-->\s*\Z")
 
 
@@ -58,12 +60,14 @@ class Page:
         said: the file into which the background command writes.
         running: the background commands.
         heard: how much of `said` the page has already shown.
+        ports: the free port that stands for one that the page names.
     """
 
     folder: Path
     said: Path
     running: list[subprocess.Popen[bytes]] = attrs.field(factory=list)
     heard: int = 0
+    ports: dict[str, str] = attrs.field(factory=dict)
 
     def run(self, example: Example, language: str) -> None:
         """Run one block, as its language and the comment above it say."""
@@ -72,7 +76,7 @@ class Page:
         if mark == "not run":
             assert reason, "a block that is not run needs a reason"
             return
-        source = str(example.parsed)
+        source = PORT.sub(self._free, str(example.parsed))
         if named := NAMED.match(source):
             name = Path(named[1])
             stays = not name.is_absolute() and ".." not in name.parts
@@ -92,6 +96,13 @@ class Page:
             exec(code, example.namespace)
         else:
             runners[language](source, mark, reason)
+
+    def _free(self, port: re.Match[str]) -> str:
+        """Return a port that nobody uses, the same for each mention on the page."""
+        if port[0] not in self.ports:
+            with socket.create_server(("127.0.0.1", 0)) as found:
+                self.ports[port[0]] = str(found.getsockname()[1])
+        return self.ports[port[0]]
 
     def _yaml(self, source: str, mark: str, _: str | None) -> None:
         raw = YAML(typ="safe", pure=True).load(source)

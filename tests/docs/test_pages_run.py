@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -41,10 +42,14 @@ def languages(text):
 
 
 @pytest.mark.xdist_group("pages")
+@pytest.mark.timeout(240)  # a page may have fifty commands
 @pytest.mark.parametrize("name", PAGES)
-def test_every_block_runs(name, page, parsed):
+def test_every_block_runs(name, page, parsed, servers_required):
     """Every block of the page does what the page says, in the order of reading."""
     text = parsed(ROOT / name)
+    if "$ curl " in text.text and shutil.which("curl") is None:
+        missing = "curl is not installed, and the page uses it"
+        (pytest.fail if servers_required else pytest.skip)(missing)
     text.namespace.update(__page__=page, __name__="__page__")
 
     for example in text.examples():
@@ -108,6 +113,8 @@ def test_blocks_of_a_page_build_on_each_other(page, parsed, tmp_path):
         "```console\n$ echo new >> app.yaml\n```\n"
         "<!-- says -->\n```text\nnew\n```\n"
         "<!-- not run: it needs the net -->\n```console\n$ false\n```\n"
+        "```console\n$ echo 127.0.0.1:8900 > a; echo --port 8900 8901 > b\n"
+        "$ cat a b; ! grep -q 8900 a\n127.0.0.1:8900\n--port 8900 8901\n```\n"
     )
     text = parsed(path)
     text.namespace.update(__page__=page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import tomllib
 
@@ -34,6 +35,28 @@ def test_no_other_code_is_explained(root):
     rows = re.findall(r"^\| `(E_\w+)`", page, re.MULTILINE)
 
     assert sorted(rows) == sorted(Code)
+
+
+def test_every_route_is_in_the_reference(root):
+    """The page of the HTTP API is what the routes and their types say."""
+    made = runpy.run_path(str(root / "docs/_ext/api_page.py"))["page"]()
+
+    assert (root / "docs/reference/http-api.md").read_text() == made, (
+        "run: python docs/_ext/api_page.py"
+    )
+
+
+def test_every_figure_is_in_the_guide(root):
+    """Who sets up Prometheus finds each metric, by its name, with what it means."""
+    code = (root / "plugins/midflight_plugins/admin/_metrics.py").read_text()
+    guide = (root / "docs/how-to/operate-with-the-admin.md").read_text()
+    names = set(re.findall(r'"(midflight_\w+)"', code))
+    told = set(
+        re.findall(r"^\| `(midflight_\w+?)(?:_total)?` \|.*\| \w", guide, re.MULTILINE)
+    )
+
+    assert names
+    assert told == names
 
 
 def test_every_extra_is_in_the_readme(root, project):

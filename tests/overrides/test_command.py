@@ -286,13 +286,21 @@ def test_one_of_two_that_are_wrong_is_taken_away(store, wrong):
     assert "applied as generation 1" in run("unset", "modules.mial", *words)
 
 
-def test_a_good_one_beside_a_wrong_one_is_kept(store, wrong):
+def test_one_that_mends_something_is_kept(store, wrong):
     """As JSON, what the service still refuses is a list."""
     words = "--store", store, "--state-dir", wrong, "--format", "json"
-    data = json.loads(run("set", RATE, "5", *words))
+    data = json.loads(run("unset", "modules.evry", *words))
 
     assert data["state"] == "stored"
-    assert len(data["standing"]) == 2
+    assert len(data["standing"]) == 1
+
+
+def test_a_good_one_beside_a_wrong_one_is_not_kept(store, wrong):
+    """Nobody can tell what the service would make of it."""
+    words = "--store", store, "--state-dir", wrong
+    said = run("set", RATE, "5", *words, code=1)
+
+    assert "it was refused already: mend that first" in said
 
 
 def test_the_service_knows_the_author_though_its_watch_is_quicker(
@@ -387,3 +395,19 @@ def test_a_dash_reads_the_value_from_standard_input(store, stdin, words, value):
     run("set", "--store", store, "limits.most", "-", *words, stdin=stdin)
 
     assert [each.value for each in OverridesSource(store).list()] == [value]
+
+
+def test_a_running_service_is_told_which_version_to_expect(state_dir, base):
+    """`--url` and `--expect` refuse what somebody else changed, as `--store` does."""
+    where = ("--url", f"unix:{state_dir}/control.sock", "--format", "json")
+    first = json.loads(run("set", RATE, "5", "--expect", "none", *where))
+    second = json.loads(run("set", RATE, "6", "--expect", first["version"], *where))
+    run("set", RATE, "7", "--expect", first["version"], *where, code=4)
+    run("unset", RATE, "--expect", first["version"], *where, code=4)
+    listed = json.loads(run("list", *where))
+
+    assert (first["state"], second["state"]) == ("applied", "applied")
+    assert [each["value"] for each in listed["overrides"]] == [6]
+    assert listed["version"] == second["version"]
+    run("unset", RATE, "--expect", second["version"], *where)
+    assert json.loads(run("list", *where))["overrides"] == []

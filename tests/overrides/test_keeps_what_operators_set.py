@@ -367,7 +367,7 @@ def test_a_hook_that_sets_does_not_wait_for_itself(make, overrides):
         overrides.set("modules.s.config.n", 2)
 
         assert found == ["stored"]
-        assert runtime.reload().ok
+        runtime.wait(3, timeout=30)  # it looks again by itself
         assert runtime.snapshot.document.sections["limits"] == {"seen": 2}
 
 
@@ -413,13 +413,14 @@ def test_two_that_are_wrong_do_not_lock_each_other(bad):
     assert bad.service.status()["state"] == "healthy"
 
 
-def test_a_good_one_beside_an_older_fault_is_kept(bad):
-    """It is stored; what stands in its way is told."""
-    written = bad.set(RATE, 5)
+def test_one_that_nobody_can_judge_is_not_kept(bad):
+    """While others are refused, nobody knows whether it would be too."""
+    with pytest.raises(RefusedError) as caught:
+        bad.set(RATE, 5)
 
-    assert written.state == "stored"
-    assert {fault.path[1] for fault in written.standing} == {"evry", "mial"}
-    assert values(bad)[RATE] == 5
+    assert {fault.path[1] for fault in caught.value.faults} == {"evry", "mial"}
+    assert "mend that first" in str(caught.value.__notes__)
+    assert RATE not in values(bad)
 
 
 @pytest.mark.parametrize("path", ["modules.next.config.rate", "modules.evry.type"])

@@ -115,8 +115,8 @@ def test_a_change_of_somebody_else_stays(store, base, path):
         assert "others have changed" in str(caught.value.__notes__)
 
 
-def test_a_plan_that_is_held_is_carried_out_if_that_is_meant(overrides, base):
-    """`approves` is for who has looked at the plan."""
+def test_a_plan_that_is_held_is_carried_out_if_just_that_is_meant(overrides, base):
+    """`approves` is the digest of what was looked at."""
 
     class Holds:
         @hookimpl
@@ -126,11 +126,13 @@ def test_a_plan_that_is_held_is_carried_out_if_that_is_meant(overrides, base):
     modules = {"limiter": Limiter}
     with Runtime([base, overrides], modules=modules, strategy=Holds()) as runtime:
         waits = overrides.rewrite(to(5))
+        digest = runtime.status()["desired"]
+        other = overrides.rewrite(to(6), approves=digest)
         before = runtime.module("api").rate
-        done = overrides.rewrite(to(6), approves=True)
+        done = overrides.rewrite(to(5), approves=digest)
 
-        assert (waits.state, done.state) == ("held", "applied")
-        assert (before, runtime.module("api").rate) == (1, 6)
+        assert (waits.state, other.state, done.state) == ("held", "held", "applied")
+        assert (before, runtime.module("api").rate) == (1, 5)
 
 
 def test_nothing_is_kept_while_the_runtime_stops(overrides, base):

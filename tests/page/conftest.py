@@ -112,15 +112,6 @@ class Service:
         return self.runtime.snapshot.document.modules["limiter"].config["rate"]
 
 
-def _unlisted() -> list[object]:
-    from importlib.metadata import entry_points
-
-    from midflight_plugins.api import _plugin
-
-    listed = {each.value for each in entry_points(group="midflight.plugins")}
-    return [] if _plugin.__name__ in listed else [_plugin]
-
-
 @pytest.fixture
 def app() -> str:
     """Return the configuration of the service; a test may have its own."""
@@ -145,7 +136,7 @@ def service(
     runtime = Runtime(
         sources,
         modules={"admin": AdminModule, "limiter": Limiter, "web": Web},
-        plugins=["control", "state", *_unlisted()],
+        plugins=["control", "state"],
         watch=True,
         strategy=strategy,
         state_dir=tmp_path / "state",

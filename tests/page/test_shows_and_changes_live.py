@@ -50,6 +50,21 @@ def test_an_edited_file_appears_without_a_reload(service, page):
     assert page.evaluate("window.same"), "the page was loaded anew"
 
 
+def test_what_happens_while_a_page_opens_is_not_missed(service, open_page):
+    """A change between its text and its stream is shown as soon as that is there."""
+    page = open_page()
+
+    def change(route):
+        service.edit("rate: 100", "rate: 150")
+        wait_for_rate(service, 150)
+        route.continue_()
+
+    page.route("**/page/events", change, times=1)
+    page.goto("/")
+
+    expect(page.locator("#announce")).to_have_text("Healthy, generation 2")
+
+
 def test_a_refused_change_shows_its_reason(service, page):
     """Code, place and what the module said stand on the overview, up front."""
     service.edit("rate: 100", "rate: -4")
@@ -106,11 +121,42 @@ def test_an_edit_is_planned_applied_recorded_and_taken_back(service, page):
     page.get_by_role("link", name="History").click()
     expect(page.locator(".timeline li").first).to_contain_text("Reconfigure limiter")
     expect(page.locator(".timeline li").first).to_contain_text("token first")
+    page.get_by_role("link", name="Reconfigure limiter").first.click()
+    changed = page.get_by_role("region", name="What changed")
+    expect(changed.locator("dt")).to_have_text("modules.limiter.config.rate")
+    expect(changed.locator("del")).to_have_text("100")
+    expect(changed.locator("ins")).to_have_text("250")
+
+    page.get_by_role("link", name="History", exact=True).first.click()
     page.get_by_role("link", name="Roll back to generation 1").click()
+    expect(page.locator(".steps")).to_contain_text("reconfigure limiter")
+    expect(page.locator("main del")).to_have_text("250")
+    expect(page.locator("main ins")).to_have_text("100")
     assert service.rate() == 250, "to look changes nothing"
     page.get_by_role("button", name="Roll back").click()
     expect(page.get_by_text("Applied: generation 3 is in force.")).to_be_visible()
     assert service.rate() == 100
+
+
+def test_what_is_overridden_is_marked_and_found(service, page):
+    """The table says which modules are, and shows those alone, or those of a type."""
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(3)
+    expect(rows.filter(has_text="overridden")).to_have_count(0)
+    change_rate(page, service, 300)
+    page.goto("/")
+    expect(rows.filter(has_text="overridden")).to_contain_text("limiter")
+    page.get_by_label("overridden").check()
+
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("limiter")
+    assert "overridden=true" in page.url
+    service.edit("burst: 20", "burst: 21")
+    expect(page.locator("#announce")).to_have_text("Healthy, generation 3")
+    expect(rows).to_have_count(1)
+    page.get_by_label("overridden").uncheck()
+    page.get_by_label("Search modules by name").press_sequentially("admi")
+    expect(rows).to_have_count(1)
 
 
 def test_an_override_can_be_taken_away(service, page):

@@ -15,7 +15,9 @@ def response(answer: Answer) -> Response:
     if answer.status in {204, 304}:
         return Response(status_code=answer.status, headers=dict(answer.headers))
     if not isinstance(content, bytes):
-        content = json.dumps(content, default=str, ensure_ascii=False).encode()
+        text = json.dumps(content, default=str, ensure_ascii=False)
+        # half of a surrogate pair is no UTF-8; as JSON may write it, it is `\\ud800`
+        content = text.encode(errors="backslashreplace")
     headers = {**answer.headers, "Content-Type": answer.kind}
     return Response(content, answer.status, headers)
 

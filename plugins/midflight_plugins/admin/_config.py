@@ -44,9 +44,11 @@ class AdminConfig:
             to be taken.
         connections: how many may be open; one more ends that which has been idle
             longest.
-        requests_per_second: how many one client may send for long; twice as many at
-            once.
-        failed_logins: how many wrong tokens of one client are looked at in a minute.
+        requests_per_second: how many may be sent with one token for long; twice as
+            many at once. Whoever sends no valid one, such as a browser that shows the
+            page, may send at most 50 from one address.
+        failed_logins: how many wrong tokens of one client are answered 401 in a
+            minute, and more of them 429. A right one is let in all the same.
     """
 
     address: str = attrs.field(default="127.0.0.1:8900", validator=_is_address)
@@ -64,7 +66,7 @@ class AdminConfig:
     body_limit: int = attrs.field(default=1_048_576, validator=validators.ge(1))
     patience: float = attrs.field(default=10.0, validator=validators.gt(0))
     connections: int = attrs.field(default=500, validator=validators.ge(2))
-    requests_per_second: float = attrs.field(default=50.0, validator=validators.gt(0))
+    requests_per_second: float = attrs.field(default=200.0, validator=validators.gt(0))
     failed_logins: int = attrs.field(default=10, validator=validators.ge(1))
 
     @property

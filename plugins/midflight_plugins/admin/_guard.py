@@ -9,16 +9,18 @@ from typing import Any
 
 from midflight.errors import Code
 from midflight_plugins.admin._limits import Rate
-from midflight_plugins.admin._policy import Policy, client_of
+from midflight_plugins.admin._policy import Policy, client_of, path_of
 from midflight_plugins.admin._refusals import Refusals
 from midflight_plugins.api import Problem
 from midflight_plugins.http import App, Receive, Scope, Send
 
+CALLER = "midflight.caller"
 POLICY = "midflight.policy"
 ROUTE = "midflight.route"
 OPEN = "/livez"
 _DRAINED = 8  # times the limit; so much of a body is read to be refused
 _DRAIN = 2.0  # s
+_STRANGERS = 50.0  # requests a second of one address, at most
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -51,7 +53,7 @@ class Guard:
     ) -> None:
         self._inside, self._refuse = inside, refuse
         self._refusals, self._count, self._policy = refusals, count, policy
-        self._rate = Rate(1, 1)
+        self._known, self._strangers = Rate(1, 1), Rate(1, 1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -68,7 +70,7 @@ class Guard:
         self, policy: Policy, scope: Scope, receive: Receive, send: Send
     ) -> None:
         policy.believe(scope)
-        scope[POLICY] = policy
+        scope[POLICY], scope[CALLER] = policy, policy.caller(scope)
         patience = policy.config.patience
         sender = _Sender(send, self._counted(scope))
         problem = policy.refusal(scope)
@@ -83,20 +85,21 @@ class Guard:
         await self._inside(scope, reader, sender)
 
     def _wait(self, policy: Policy, scope: Scope) -> float:
-        per_second = policy.config.requests_per_second
-        if self._rate.per_second != per_second:
-            self._rate = Rate(per_second, max(1.0, 2 * per_second))
-        return self._rate.take(client_of(scope))
+        most, caller = policy.config.requests_per_second, scope[CALLER]
+        if caller is not None:
+            self._known = _at(self._known, most)
+            return self._known.take(caller.name)
+        self._strangers = _at(self._strangers, min(most, _STRANGERS))
+        return self._strangers.take(client_of(scope))
 
     def _counted(self, scope: Scope) -> Callable[[int], None]:
         return lambda status: self._count(scope.get(ROUTE, "other"), status)
 
 
-def path_of(scope: Scope) -> str:
-    """Return the path below where the application is mounted."""
-    path, root = scope["path"], scope.get("root_path", "")
-    is_below = root and path.startswith(f"{root}/")
-    return str(path[len(root) :] if is_below else path)
+def _at(rate: Rate, per_second: float) -> Rate:
+    """Return a rate as it is now set; one that is as before goes on counting."""
+    is_same = rate.per_second == per_second
+    return rate if is_same else Rate(per_second, max(1.0, 2 * per_second))
 
 
 def too_often(wait: float) -> Problem:

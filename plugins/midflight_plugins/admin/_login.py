@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from midflight.errors import Code
-from midflight_plugins.admin._guard import POLICY, too_often
+from midflight_plugins.admin._guard import CALLER, POLICY, too_often
 from midflight_plugins.admin._limits import Rate
 from midflight_plugins.admin._policy import Policy, client_of
 from midflight_plugins.admin._refusals import Refusals
@@ -38,11 +38,8 @@ class Login:
         Raises:
             Problem: nobody, 401, or nobody too often, 429.
         """
-        given = request.headers.getlist("authorization")
-        scheme, _, token = (given[0] if len(given) == 1 else "").partition(" ")
-        token = token.strip() if scheme.lower() == "bearer" else ""
         policy: Policy = request.scope[POLICY]
-        found = policy.tokens.identify(token)
+        found: Caller | None = request.scope[CALLER]
         if found is None:
             client = client_of(request.scope)
             problem = self.failed(client, policy.config.failed_logins)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
@@ -47,20 +48,18 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
-        self._success = Gauge(
-            "midflight_last_success_timestamp_seconds",
-            "When a configuration was last applied",
-            registry=self._registry,
-        )
         self._registry.register(_Status(runtime))
-        Events.of(runtime).subscribe(self._happened)
 
     @classmethod
     def of(cls, runtime: Runtime) -> Self:
         """Return the one object of a runtime."""
-        if _KEY not in runtime.shared:
-            runtime.shared[_KEY] = cls(runtime)
-        found: Self = runtime.shared[_KEY]
+        found = runtime.shared.get(_KEY)
+        if found is None:
+            made = cls(runtime)
+            found = runtime.shared.setdefault(_KEY, made)
+            if found is made:  # else another thread was first, and its one counts
+                Events.of(runtime).subscribe(made._happened)
+        assert isinstance(found, cls)
         return found
 
     def count(self, route: str, status: int) -> None:
@@ -76,8 +75,6 @@ class Metrics:
         data = event.data
         self._reloads.labels(data["outcome"], data["reason"]).inc()
         self._seconds.observe(data["seconds"])
-        if data["outcome"] == "applied":
-            self._success.set(data["at"])
 
 
 class _Status(Collector):
@@ -95,6 +92,11 @@ class _Status(Collector):
         status = self._runtime.status()
         yield GaugeMetricFamily(
             "midflight_generation", "In force", value=status["generation"]
+        )
+        yield GaugeMetricFamily(
+            "midflight_last_success_timestamp_seconds",
+            "When a configuration was last applied",
+            value=status["applied"]["at"],
         )
         yield _labelled(
             "midflight_state",
@@ -120,6 +122,19 @@ def _sources(sources: list[dict[str, Any]]) -> Iterator[GaugeMetricFamily]:
     about = "Since when a source cannot be read"
     name = "midflight_source_error_since_timestamp_seconds"
     yield _labelled(name, about, ["source"], since)
+    now = time.time()
+    seen = next((each["seen"] for each in sources if each.get("seen")), now)
+    looks = {
+        (str(each["name"]),): max(0.0, now - (each["since"] or seen))
+        for each in sources
+    }
+    about = "How long ago a look last found a source well"
+    yield _labelled("midflight_source_age_seconds", about, ["source"], looks)
+    ages = {
+        (str(each["name"]),): max(0.0, now - (each["since"] or now)) for each in sources
+    }
+    about = "How long looks at a source have failed; 0 if the last one did not"
+    yield _labelled("midflight_source_unreadable_seconds", about, ["source"], ages)
 
 
 def _labelled(

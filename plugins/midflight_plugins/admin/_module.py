@@ -21,7 +21,7 @@ from midflight_plugins.http import App, HttpConfig, Listener, Prepared
 if TYPE_CHECKING:
     from midflight import Runtime
     from midflight_plugins.admin._policy import Policy
-    from midflight_plugins.admin._site import Site
+    from midflight_plugins.admin._site import Operation, Site
 
 _log = logging.getLogger("midflight.admin")
 
@@ -39,6 +39,11 @@ class AdminModule(Listener):
         super().__init__(name)
         self._site: Site | None = None
         self._told = ""
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """Everything that it answers, with the scope that each thing needs."""
+        return () if self._site is None else self._site.operations
 
     def application(self, config: HttpConfig) -> App:  # noqa: ARG002  # it is the same for every one
         """Return what answers; the settings it answers by come with each request."""
@@ -64,14 +69,24 @@ class AdminModule(Listener):
         from midflight_plugins.admin._policy import Policy
         from midflight_plugins.admin._site import Site
 
-        policy = Policy(config, tokens_of(config.token_file, runtime.state_dir))
+        starts = self.config is None
+        tokens = tokens_of(config.token_file, runtime.state_dir, starts=starts)
+        policy = Policy(config, tokens)
         if self._site is None:
             self._site = Site(runtime, self._policy)
         return self.ready(_listening(config, policy), document, runtime)
 
     @hookimpl
     def start(self, prepared: Prepared) -> None:
-        """Begin to serve, and say where."""
+        """Make the first token if there is none, begin to serve, and say where.
+
+        Raises:
+            InvalidConfigurationError: the first token cannot be written.
+        """
+        from midflight_plugins.admin._first import begin
+
+        policy: Policy = prepared.config.settings["policy"]
+        begin(policy.config.token_file, policy.tokens)
         super().start(prepared)
         self._tell()
 

@@ -12,7 +12,7 @@ from midflight_plugins.admin._module import require
 
 if TYPE_CHECKING:
     from midflight import Runtime
-    from midflight_plugins.http import App
+    from midflight_plugins.http import App, Receive, Scope, Send
 
 
 def asgi(
@@ -25,6 +25,8 @@ def asgi(
     """Return the API and the page as an ASGI application to mount in another.
 
     It has its own tokens and never asks the application around it who somebody is.
+    Sessions of the page, plans and idempotency keys are kept in the memory of one
+    process: where a server has several, a client has to come back to the same.
 
     Args:
         runtime: whom it is about.
@@ -37,11 +39,40 @@ def asgi(
         MissingDependencyError: a library is not installed.
     """
     require()
-    from midflight_plugins.admin._first import tokens_of
-    from midflight_plugins.admin._policy import Policy
-    from midflight_plugins.admin._site import Site
+    from midflight_plugins.admin._first import begin, tokens_of
 
-    file = None if tokens is None else str(Path(tokens))
+    file = None if tokens is None else os.fspath(tokens)
     config = AdminConfig(hosts=tuple(hosts), behind_proxy=behind_proxy, token_file=file)
-    policy = Policy(config, tokens_of(file, runtime.state_dir))
-    return Site(runtime, lambda: policy, policy).app
+    found = tokens_of(file, runtime.state_dir, starts=True)
+    begin(file, found)
+    return _Mounted(runtime, config, found.path)
+
+
+class _Mounted:
+    """The application of a process; a forked child has one of its own.
+
+    Args:
+        runtime: whom it is about.
+        config: what is allowed.
+        tokens: the file of tokens.
+    """
+
+    def __init__(self, runtime: Runtime, config: AdminConfig, tokens: Path) -> None:
+        self._runtime, self._config, self._tokens = runtime, config, tokens
+        self._made = os.getpid(), self._make()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        process, app = self._made
+        if process != os.getpid():  # whose threads may have held any of its locks
+            app = self._make()
+            self._made = os.getpid(), app
+        await app(scope, receive, send)
+
+    def _make(self) -> App:
+        from midflight_plugins.admin._policy import Policy
+        from midflight_plugins.admin._site import Site
+        from midflight_plugins.admin._tokens import Tokens
+
+        policy = Policy(self._config, Tokens(self._tokens))
+        return Site(self._runtime, lambda: policy, policy).app

@@ -16,6 +16,26 @@ _EVERY = (400, 401, 403, 404, 405, 408, 413, 429, 500, 503)
 _NO_BODY = {204, 304}
 _PATCH = "application/merge-patch+json"
 _TOKEN = {"type": "http", "scheme": "bearer", "description": "`midflight token create`"}
+_NAMED = "$request.path.name"
+_TAGGED = {"path.name": _NAMED, "header.If-Match": "$response.header.ETag"}
+_FOLLOWS: Mapping[str, tuple[Mapping[str, str], Mapping[str, str] | None]] = {
+    "apply": ({}, {"token": "$response.body#/token"}),
+    "rollback": ({}, {"digest": "$response.body#/generations/0/digest"}),
+    "getModule": ({"path.name": "$response.body#/modules/0/name"}, None),
+    "putModuleConfig": (_TAGGED, None),
+    "patchModuleConfig": (_TAGGED, None),
+    "deleteModuleConfig": (_TAGGED, None),
+}
+_LINKS = {
+    "plan": ("apply",),
+    "getGenerations": ("rollback",),
+    "getModules": ("getModule",),
+    "getModule": ("putModuleConfig", "patchModuleConfig"),
+    "getModuleConfig": ("putModuleConfig",),
+    "putModuleConfig": ("patchModuleConfig", "deleteModuleConfig"),
+    "patchModuleConfig": ("putModuleConfig",),
+}
+"""What can be asked next, with what an answer has told."""
 
 
 @attrs.frozen
@@ -66,6 +86,8 @@ def described(routes: Sequence[Route] = ROUTES) -> dict[str, Any]:
     )
     known = dict(zip([Problem, Ready], schemas, strict=False))
     schema_of = dict(zip(map(_key, kinds), schemas[2:], strict=True))
+    if (plan := parts.get("Planned")) is not None:
+        parts["Previewed"] = _without(plan, ("token", "expires"))
     paths: dict[str, dict[str, Any]] = {}
     for each in routes:
         entry = _operation(each, schema_of, known[Problem])
@@ -95,19 +117,39 @@ def _operation(
         if status < http.HTTPStatus.BAD_REQUEST
     }
     bad = sorted({*_EVERY, *route.statuses} - {int(each) for each in good})
-    entry = {
+    entry: dict[str, Any] = {
         "operationId": route.operation,
         "summary": route.about,
         "description": f"Needs the scope `{route.scope}`.",
         "parameters": [_parameter(each) for each in (*path, *route.params)],
         "responses": {**good, **_problems(bad, problem)},
     }
+    if "200" in good and any(each.name == "dry_run" for each in route.params):
+        given = [gives, {"$ref": "#/components/schemas/Previewed"}]
+        entry["responses"]["200"] = _answer(200, {"anyOf": given})
+    if links := _LINKS.get(route.operation):
+        entry["responses"]["200"]["links"] = {each: _link(each) for each in links}
     if route.takes:
         kinds = ["application/json", *([_PATCH] if route.method == "PATCH" else [])]
         schema = {"schema": schema_of[_key(route.takes)]}
         content = dict.fromkeys(kinds, schema)
-        entry["requestBody"] = {"required": True, "content": content}
+        entry["requestBody"] = {"required": not route.wordless, "content": content}
     return entry
+
+
+def _link(operation: str) -> dict[str, Any]:
+    """Return what leads from an answer to another operation."""
+    parameters, body = _FOLLOWS[operation]
+    more = {"requestBody": body} if body else {}
+    return {"operationId": operation, "parameters": dict(parameters), **more}
+
+
+def _without(schema: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return the schema of an object that has some members less."""
+    properties = {k: v for k, v in schema["properties"].items() if k not in names}
+    required = [each for each in schema["required"] if each not in names]
+    about = {"title": "Previewed", "description": "What a change would do."}
+    return {**schema, **about, "properties": properties, "required": required}
 
 
 def _parameter(param: Param) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import attrs
 from midflight.errors import Code
 from midflight_plugins.admin._config import AdminConfig
 from midflight_plugins.admin._tokens import Tokens
-from midflight_plugins.api import Problem
+from midflight_plugins.api import Caller, Problem
 from midflight_plugins.http import Scope
 
 _NAMES = ("localhost", "127.0.0.1", "[::1]")
@@ -42,6 +42,13 @@ class Policy:
         if scheme in _PORTS:
             scope["scheme"] = scheme
 
+    def caller(self, scope: Scope) -> Caller | None:
+        """Return whose token is in the header of a request, if there is a valid one."""
+        given = _headers(scope, b"authorization")
+        scheme, _, token = (given[0] if len(given) == 1 else "").partition(" ")
+        is_bearer = scheme.lower() == "bearer"
+        return self.tokens.identify(token.strip() if is_bearer else "")
+
     def refusal(self, scope: Scope) -> Problem | None:
         """Return why a request is refused for where it comes from, else `None`."""
         hosts = _headers(scope, b"host")
@@ -50,14 +57,15 @@ class Policy:
         origin = _header(scope, b"origin").lower()
         if origin and not _is_own(scope, origin, hosts[0].lower() if hosts else ""):
             return _refused("the page that asks is another server's")
-        if _header(scope, b"sec-fetch-site").lower() in _SITES:
+        is_other = _header(scope, b"sec-fetch-site").lower() in _SITES
+        if is_other and not _is_followed(scope):
             return _refused("the page that asks is another site's")
         return None
 
     def _is_ours(self, scope: Scope, host: str) -> bool:
         """Tell whether a request names this server, and no name made to point here."""
-        if self.config.socket is not None:  # which no browser reaches by a name
-            return True
+        if self.config.socket is not None and not self.config.behind_proxy:
+            return True  # no browser reaches it by a name
         bound, port = scope.get("server") or ("", None)
         name, _, given = host.rpartition(":")
         if not given.isdecimal():  # no port, or it is in the middle of an IPv6 address
@@ -75,6 +83,26 @@ def _as_host(bound: str) -> tuple[str, ...]:
     except ValueError:
         return ()
     return (f"[{address}]" if address.version == _IPV6 else str(address),)
+
+
+def _is_followed(scope: Scope) -> bool:
+    """Tell whether somebody followed a link of another site to the page.
+
+    His browser leaves the session's cookie out then, and asks for a log in. Nothing of
+    the API is looked at in that way.
+    """
+    from midflight_plugins.admin.page import is_view
+
+    asks = _header(scope, b"sec-fetch-mode"), _header(scope, b"sec-fetch-dest")
+    looks = scope["method"] in {"GET", "HEAD"} and asks == ("navigate", "document")
+    return looks and is_view(path_of(scope))
+
+
+def path_of(scope: Scope) -> str:
+    """Return the path below where the application is mounted."""
+    path, root = scope["path"], scope.get("root_path", "")
+    is_below = root and path.startswith(f"{root}/")
+    return str(path[len(root) :] if is_below else path)
 
 
 def client_of(scope: Scope) -> str:

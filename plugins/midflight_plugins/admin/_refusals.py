@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import logging
 import threading
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from midflight import Runtime
 
 _log = logging.getLogger("midflight.admin")
-_A_MINUTE = 20  # entries; what is more is only counted
+_A_MINUTE = 20  # entries of one token, or of all strangers; more are only counted
 
 
 class Refusals:
@@ -25,31 +26,35 @@ class Refusals:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._rate, self._untold = Rate(_A_MINUTE / 60, _A_MINUTE), 0
+        self._rate = Rate(_A_MINUTE / 60, _A_MINUTE)
+        self._untold = collections.Counter[str]()
         self._lock = threading.Lock()
 
     async def note(self, code: Code, text: str, client: str, actor: str = "") -> None:
         """Write one down, from an event loop."""
         from starlette.concurrency import run_in_threadpool
 
-        more = self._more()
+        more = self._more(actor)
         if more is not None:
             text = f"{plain(text)} (from {plain(client, 64)}){more}"
             await run_in_threadpool(self._write, code, text, actor)
 
     def __call__(self, code: Code, text: str, *, actor: str = "") -> None:
         """Write one down, and wait for that."""
-        more = self._more()
+        more = self._more(actor)
         if more is not None:
             self._write(code, plain(text) + more, actor)
 
-    def _more(self) -> str | None:
-        """Return what to add, `None` if there were too many lately."""
+    def _more(self, actor: str) -> str | None:
+        """Return what to add, `None` if there were too many lately.
+
+        Each token has a budget of its own, so that no stranger hides what it did.
+        """
         with self._lock:
-            if self._rate.take():
-                self._untold += 1
+            if self._rate.take(actor):
+                self._untold[actor] += 1
                 return None
-            untold, self._untold = self._untold, 0
+            untold = self._untold.pop(actor, 0)
         return f"; {untold} more were not told" if untold else ""
 
     def _write(self, code: Code, text: str, actor: str) -> None:

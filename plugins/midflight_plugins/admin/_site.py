@@ -18,11 +18,12 @@ from starlette.routing import Route as Path
 from midflight.errors import Code
 from midflight_plugins.admin._answers import refusal, response
 from midflight_plugins.admin._context import Context
-from midflight_plugins.admin._guard import OPEN, POLICY, ROUTE, Guard
+from midflight_plugins.admin._guard import OPEN, ROUTE, Guard
 from midflight_plugins.admin._login import Login
 from midflight_plugins.admin._metrics import Metrics
 from midflight_plugins.admin._openapi import described
 from midflight_plugins.admin._policy import Policy, client_of
+from midflight_plugins.admin._question import question_of
 from midflight_plugins.admin._refusals import Refusals
 from midflight_plugins.admin._stream import Streams
 from midflight_plugins.api import ROUTES, Answer, Api, Caller, Problem, Route
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from midflight import Runtime
 
 _CODES = {404: Code.E_UNKNOWN, 405: Code.E_UNKNOWN}
-_PRIVATE = frozenset({"authorization", "cookie"})
 
 
 @attrs.frozen
@@ -141,13 +141,7 @@ class Site:
 
         async def endpoint(request: Request) -> Response:
             caller = await self._login.caller(request)
-            question = Question(
-                caller,
-                request.path_params,
-                dict(request.query_params),
-                {k: v for k, v in request.headers.items() if k not in _PRIVATE},
-                await request.body(),
-            )
+            question = await question_of(request, route, caller)
             answer = await self._answered(route, question)
             if answer.status == http.HTTPStatus.FORBIDDEN:
                 await self._forbidden(request, caller)
@@ -186,11 +180,12 @@ class Site:
     # -- endpoints ---------------------------------------------------------------
 
     async def _events(self, request: Request) -> Response:
+        if request.method == "HEAD":  # would never end, and show nothing
+            return Response(media_type="text/event-stream")
         token = request.headers["authorization"].partition(" ")[2].strip()
-        policy: Policy = request.scope[POLICY]
 
         def is_valid() -> bool:
-            caller = policy.tokens.identify(token)
+            caller = self._identify(token)  # by the tokens that are in force by then
             return caller is not None and caller.may("read")
 
         return self.streams.response(request, is_valid)

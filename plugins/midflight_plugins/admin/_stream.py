@@ -129,7 +129,9 @@ class Streams:
                 event = await listener.queue.get()
         except TimeoutError:
             event = _NOTHING
-        return event if self._runtime.running and is_valid() else None
+        if event is None or not self._runtime.running:
+            return None
+        return event if is_valid() else None
 
     @contextlib.contextmanager
     def _listening(self) -> Iterator[_Listener]:

@@ -7,26 +7,23 @@ see the same plans, events and writes.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from midflight_plugins.api._api import Api
-    from midflight_plugins.api._client import AnswerError, Client, fault_of
-    from midflight_plugins.api._data import (
-        diff_data,
-        fault_data,
-        outcome_data,
-        plain_data,
-        plan_data,
-    )
-    from midflight_plugins.api._events import Event, Events
-    from midflight_plugins.api._explain import explained
-    from midflight_plugins.api._http import Answer, Caller, Problem, Request
-    from midflight_plugins.api._options import client_options, given_client
-    from midflight_plugins.api._paths import AbsentError
-    from midflight_plugins.api._routes import Param, Route
-    from midflight_plugins.api._table import ROUTES
+from midflight_plugins.api._api import Api
+from midflight_plugins.api._client import AnswerError, Client, fault_of
+from midflight_plugins.api._data import (
+    diff_data,
+    fault_data,
+    outcome_data,
+    plain_data,
+    plan_data,
+)
+from midflight_plugins.api._events import Event, Events
+from midflight_plugins.api._explain import explained
+from midflight_plugins.api._http import Answer, Caller, Problem, Request
+from midflight_plugins.api._options import client_options, given_client
+from midflight_plugins.api._paths import AbsentError
+from midflight_plugins.api._routes import Param, Route
+from midflight_plugins.api._table import ROUTES
+from midflight_plugins.api._turn import Turn
 
 __all__ = [
     "ROUTES",
@@ -42,6 +39,7 @@ __all__ = [
     "Problem",
     "Request",
     "Route",
+    "Turn",
     "client_options",
     "diff_data",
     "explained",
@@ -52,25 +50,3 @@ __all__ = [
     "plain_data",
     "plan_data",
 ]
-
-_WHERE = {
-    "_api": ("Api",),
-    "_client": ("AnswerError", "Client", "fault_of"),
-    "_data": ("diff_data", "fault_data", "outcome_data", "plain_data", "plan_data"),
-    "_events": ("Event", "Events"),
-    "_explain": ("explained",),
-    "_http": ("Answer", "Caller", "Problem", "Request"),
-    "_options": ("client_options", "given_client"),
-    "_paths": ("AbsentError",),
-    "_routes": ("Param", "Route"),
-    "_table": ("ROUTES",),
-}
-
-
-def __getattr__(name: str) -> object:
-    """Import what is asked for: the plugin that remembers events needs only those."""
-    for module, names in _WHERE.items():
-        if name in names:
-            return getattr(importlib.import_module(f"{__name__}.{module}"), name)
-    msg = f"module `{__name__}` has no attribute `{name}`"
-    raise AttributeError(msg)

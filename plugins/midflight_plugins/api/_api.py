@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from midflight.errors import Code, MidflightError, StoppedError
+from midflight.errors import Code, MidflightError
 from midflight_plugins.api._http import Answer, Problem, Request
+from midflight_plugins.api._turn import Turn
 
 if TYPE_CHECKING:
     from midflight import Runtime
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("midflight.api")
 _KEY = "midflight.api"
-_PATIENCE = 0.2  # s to wait for a turn before it is asked whether this is a hook
 
 
 class Api:
@@ -37,7 +36,7 @@ class Api:
         from midflight_plugins.api._plans import Plans
 
         self.runtime = runtime
-        self.writing = threading.Lock()  # one write looks, stores and applies at a time
+        self._turn = Turn()
         self.kept = Kept.of(runtime)
         self.clear, self.plans, self._once = ClearTexts(), Plans(), Idempotency()
 
@@ -81,29 +80,11 @@ class Api:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait until no other write is under way.
-
-        Inside a hook it must not wait: the write may wait for that hook.
-        """
-        if not self.writing.acquire(timeout=_PATIENCE):
-            if self._is_inside():
-                yield
-                return
-            self.writing.acquire()
-        try:
+        """Wait until no other write is under way; inside a hook, do not wait."""
+        with self._turn.taken([self.runtime]):
             self.kept.note(self.runtime.snapshot)
             yield
             self.kept.note(self.runtime.snapshot)
-        finally:
-            self.writing.release()
-
-    def _is_inside(self) -> bool:
-        try:
-            return self.runtime.reload().reason == "apply_in_progress"
-        except StoppedError:
-            raise
-        except MidflightError:  # on the event loop of its hooks
-            return True
 
 
 def forbidden(scope: str, module: str = "*") -> Problem:

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from midflight import Diff, Document, Loaded
 from midflight.errors import Code
+from midflight_plugins.api._before import is_above_the_same, raw_of
 from midflight_plugins.api._http import Problem
+from midflight_plugins.api._loaded import raw_document
 from midflight_plugins.api._patch import ABSENT, PATCH, REPLACE, placed, whole
-from midflight_plugins.api._preview import laid, raw_document_of
-from midflight_plugins.api._stores import overrides_layer
+from midflight_plugins.api._preview import laid, top_layer
 from midflight_plugins.api._wanted import tree_of
 
 if TYPE_CHECKING:
     from midflight import Runtime
-    from midflight.hookspecs import Layer
+    from midflight_plugins.api._kept import InForce
 
 Tree = Mapping[str, Any]
 
 
-def tree_back(runtime: Runtime, stored: Tree, wanted: Loaded) -> Tree:
+def tree_back(runtime: Runtime, stored: Tree, wanted: InForce) -> Tree:
     """Return the tree of the overrides layer with which something is in force again.
 
     If the layers below are as they were, that is what the layer held then. If not,
@@ -29,43 +30,25 @@ def tree_back(runtime: Runtime, stored: Tree, wanted: Loaded) -> Tree:
     Args:
         runtime: whose layers.
         stored: what the overrides layer holds now.
-        wanted: what was read then.
+        wanted: what was in force then.
 
     Raises:
-        Problem: 409 if no overrides lead there.
+        Problem: 409 if no overrides lead there, 410 if it is not kept.
     """
-    then = _held_then(runtime, wanted)
-    if then is not None:
-        return then
-    document = raw_document_of(wanted)
-    now = raw_document_of(laid(runtime, stored))
-    tree = _along(Diff.between(now, document), stored)
-    if raw_document_of(laid(runtime, tree)).digest != document.digest:
+    if wanted.held is not None and is_above_the_same(runtime, wanted):
+        return tree_of(wanted.held)
+    document = raw_of(runtime, wanted)
+    tree = _along(Diff.between(_with(runtime, stored), document), stored)
+    if _with(runtime, tree).digest != document.digest:
         detail = "no overrides lead there from what the layers below hold by now"
         raise Problem(409, Code.E_CONFLICT, detail)
     return tree
 
 
-def _held_then(runtime: Runtime, wanted: Loaded) -> Tree | None:
-    """Return what the layer held, `None` if what lies below is another."""
-    snapshot = runtime.snapshot
-    top, layers = overrides_layer(snapshot), snapshot.loaded.layers  # type: ignore[union-attr]  # there is a layer
-    mine = [each for each in wanted.layers if top is not None and each.name == top.name]
-    if len(mine) != 1 or _below(layers, top) != _below(wanted.layers, mine[0]):
-        return None
-    return tree_of(_document(mine[0])) if mine[0].loaded else {}
-
-
-def _below(layers: Sequence[Layer], top: Layer | None) -> list[tuple[str, str]]:
-    return [
-        (each.name, _document(each).digest if each.loaded else "")
-        for each in layers
-        if each is not top
-    ]
-
-
-def _document(layer: Layer) -> Document:
-    return raw_document_of(layer.loaded or Loaded({}))
+def _with(runtime: Runtime, tree: Tree) -> Document:
+    """Return what would be read if the overrides layer held a tree."""
+    held = Loaded(Document.from_mapping(tree))
+    return raw_document(laid(runtime, top_layer(runtime), held))
 
 
 def _along(diff: Diff, stored: Tree) -> Tree:

@@ -6,21 +6,20 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import attrs
-
-from midflight import Document, Runtime, Secret, hookimpl
-from midflight.errors import Code, MidflightError, dotted
+from midflight import Document, Runtime, Secret
+from midflight.errors import Code, dotted
 from midflight_plugins.api._http import Problem
+from midflight_plugins.api._preview import transformed
 
 
 class ClearTexts:
-    """Looks for literal secrets, as a runtime of its own sees them.
+    """Looks for literal secrets, as the plugins of a runtime of its own see them.
 
-    It reads one module without its references, so that none is resolved.
+    They get one module without its references, so that none is resolved.
     """
 
     def __init__(self) -> None:
-        self._source, self._lock = _Given(), threading.Lock()
+        self._lock = threading.Lock()
         self._runtime: Runtime | None = None
 
     def check(self, value: Any, tree: Mapping[str, Any]) -> None:
@@ -32,6 +31,7 @@ class ClearTexts:
 
         Raises:
             Problem: 422, naming the first.
+            MidflightError: if nobody can tell.
         """
         if not any(_texts(value)):
             return
@@ -44,25 +44,9 @@ class ClearTexts:
     def _seen(self, tree: Mapping[str, Any]) -> Document:
         with self._lock:
             if self._runtime is None:
-                self._runtime = Runtime(self._source)
-            self._source.tree = _without_references(tree)
-            try:
-                return self._runtime.read()[0]
-            except MidflightError:  # whoever applies it will say it better
-                return Document()
-
-
-@attrs.define(eq=False)
-class _Given:
-    """A source of what it was given."""
-
-    tree: Mapping[str, Any] = attrs.field(factory=dict)
-    name: str = "request"
-
-    @hookimpl
-    def load(self) -> Mapping[str, Any]:
-        """Return it."""
-        return self.tree
+                self._runtime = Runtime("memory:")
+            document = Document.from_mapping(_without_references(tree))
+            return transformed(self._runtime, document)
 
 
 def _texts(value: Any) -> Iterator[bool]:
@@ -72,8 +56,8 @@ def _texts(value: Any) -> Iterator[bool]:
     elif isinstance(value, list | tuple):
         for each in value:
             yield from _texts(each)
-    elif isinstance(value, str):
-        yield True
+    elif not isinstance(value, bool | None):
+        yield True  # a number may be a password
 
 
 def _without_references(value: Any) -> Any:

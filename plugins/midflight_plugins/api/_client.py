@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import urllib.parse
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from midflight import Fault, Place
 from midflight.errors import Code, MidflightError, SourceUnavailableError, plain
 from midflight_plugins.api._http import NOTHING, Answer
-from midflight_plugins.api._target import is_here, read_token, target_of
 
 if TYPE_CHECKING:
     from midflight_plugins.api._wire import Reply
@@ -68,6 +66,8 @@ class Client:
     """
 
     def __init__(self, url: str, token: str = "", ca_file: str | None = None) -> None:
+        from midflight_plugins.api._target import is_here, target_of
+
         self._target = target_of(url)
         if token and self._target.scheme == "http" and not is_here(self._target):
             msg = f"a token goes to another host by https:// only, not to {url}"
@@ -102,6 +102,8 @@ class Client:
         Raises:
             ValueError: the URL is none, or the token or its file cannot be used.
         """
+        from midflight_plugins.api._target import is_here, read_token, target_of
+
         own = state_dir if is_here(target_of(url)) else None
         return cls(url, read_token(token_file, own), ca_file)
 
@@ -129,6 +131,8 @@ class Client:
             AnswerError: the service does not do it.
             SourceUnavailableError: no service answers there, or it is none of ours.
         """
+        import urllib.parse
+
         from midflight_plugins.api._wire import SilentError, exchange
 
         given = {name: each for name, each in (query or {}).items() if each is not None}

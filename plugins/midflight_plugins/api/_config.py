@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from midflight.errors import Code
 from midflight_plugins.api import _changes as shapes
 from midflight_plugins.api._asked import flag
 from midflight_plugins.api._bodies import body_of, check_plain
 from midflight_plugins.api._etags import check_match, module_tag, overrides_of
-from midflight_plugins.api._http import Answer, Problem, Request
-from midflight_plugins.api._layer import change, existing, message_of, writable
+from midflight_plugins.api._http import Answer, Request
+from midflight_plugins.api._layer import (
+    allow,
+    change,
+    check_restart,
+    existing,
+    message_of,
+    writable,
+)
 from midflight_plugins.api._params import DRY, KEY, MATCH, MESSAGE, RESTART
-from midflight_plugins.api._preview import Preview, entry_of
+from midflight_plugins.api._preview import Preview, entry_with
 from midflight_plugins.api._routes import Route
 from midflight_plugins.api._wanted import Wanted
 
@@ -48,38 +54,22 @@ def _changed(api: Api, request: Request, wanted: Wanted) -> Answer:
     name = request.params["name"]
     writable(api)
     module = existing(api, name)
-    _check_restart(request, module, name)
+    allow(api, request.caller, [name])
+    check_restart(api, request, [name])
     api.clear.check(wanted.body, wanted.told(name, module.kind.name))
 
-    def act(tree: Mapping[str, Any], _version: object) -> Mapping[str, Any]:
-        snapshot = api.runtime.snapshot
-        tag = module_tag(snapshot, tree, name)
+    def act(tree: Mapping[str, Any], version: str | int | None) -> Mapping[str, Any]:
+        tag = module_tag(api.runtime.snapshot, tree, name)
         check_match(request, tag, required=overrides_of(tree, name) is not None)
-        return wanted.on(tree, name, entry_of(snapshot, name))
+        return wanted.on(tree, name, entry_with(api, name, tree, version))
 
     if flag(request, "dry_run"):
         head = writable(api).participant.target.head()
         return Answer(Preview.of(api, act(head.tree, head.version)).data())
     with api.turn():
         result = change(api, request, act, message_of(request))
-    tag = module_tag(api.runtime.snapshot, result.written.tree, name)
+        tag = module_tag(api.runtime.snapshot, result.written.tree, name)
     return result.answer(tag, module=name)
-
-
-def _check_restart(request: Request, module: Any, name: str) -> None:
-    """Refuse to restart a module, unless that is allowed.
-
-    Raises:
-        Problem: 501 if it cannot do without.
-    """
-    if module.participant.has("reconfigure"):
-        return
-    if request.query.get("restart") != "allow":
-        detail = (
-            f"module `{name}` cannot be reconfigured while it runs; "
-            "`?restart=allow` lets it be restarted"
-        )
-        raise Problem(501, Code.E_RESTART, detail)
 
 
 CONFIG: tuple[Route, ...] = (

@@ -1,13 +1,16 @@
 """Outcomes, faults, plans, differences and versions as plain data, secrets masked.
 
-Every answer is made here or of what is made here, so that none shows a secret.
+Every answer is made here or of what is made here, so that none shows a secret, nor a
+path of this host: a file is called by its name, or as the settings call it.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from midflight import Secret
@@ -19,6 +22,12 @@ if TYPE_CHECKING:
 
 MASK = str(Secret(""))
 _MOST = 1_000  # steps or changes that one answer lists
+_PATH = re.compile(r"(?<![\w./])/(?:[^\s/:`'\"]+/)+")
+
+
+def public(text: str) -> str:
+    """Return a text in which each absolute path is only the name that it ends with."""
+    return _PATH.sub("", text)
 
 
 def plain_data(value: Any) -> Any:
@@ -41,23 +50,47 @@ def fault_data(fault: Fault) -> dict[str, Any]:
     """Return a fault as data."""
     return {
         "code": str(fault.code),
-        "message": fault.message,
+        "message": public(fault.message),
         "path": dotted(fault.path),
         **place_data(fault.place),
-        "found": fault.found,
-        "expected": fault.expected,
-        "hint": fault.hint,
+        "found": public(fault.found),
+        "expected": public(fault.expected),
+        "hint": public(fault.hint),
     }
 
 
 def place_data(place: Place | None) -> dict[str, Any]:
     """Return a place as data."""
     return {
-        "file": place and place.source,
+        "file": place and file_of(place.source),
         "line": place and place.line,
         "column": place and place.column,
-        "layer": (place and place.layer) or None,
+        "layer": (place and public(place.layer)) or None,
     }
+
+
+def file_of(source: str) -> str:
+    """Return the name of a source that may be a file."""
+    return PurePath(source).name if source.startswith("/") else public(source)
+
+
+def public_data(value: Any) -> Any:
+    """Return plain data in which no text has an absolute path."""
+    if isinstance(value, str):
+        return public(value)
+    if isinstance(value, Mapping):
+        return {key: public_data(each) for key, each in value.items()}
+    return list(map(public_data, value)) if isinstance(value, list | tuple) else value
+
+
+def status_data(status: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the status of a runtime without paths of this host.
+
+    Args:
+        status: as `Runtime.status` tells it.
+    """
+    words = ("rejected", "sources", "notes")
+    return {**status, **{word: public_data(status[word]) for word in words}}
 
 
 def outcome_data(outcome: Outcome, most: int = _MOST) -> dict[str, Any]:
@@ -84,7 +117,7 @@ def outcome_data(outcome: Outcome, most: int = _MOST) -> dict[str, Any]:
         "faults": [fault_data(fault) for fault in outcome.faults[:most]],
         "faults_total": len(outcome.faults),
         "degraded": list(outcome.degraded[:most]),
-        "warnings": list(outcome.warnings[:most]),
+        "warnings": list(map(public, outcome.warnings[:most])),
         "took": dict(took),
         "at": outcome.at,
         "seconds": outcome.seconds,

@@ -8,21 +8,14 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from midflight import Document
 from midflight.errors import Code
 from midflight_plugins.api._http import Problem, Request
-from midflight_plugins.api._stores import overrides_layer
+from midflight_plugins.api._loaded import overrides_layer, raw_in_force
 
 if TYPE_CHECKING:
     from midflight_plugins.api._api import Api
 
 _KEY = os.urandom(32)  # a tag must not tell what it was made of
-
-
-def raw_document(snapshot: Any) -> Document:
-    """Return what was read for a snapshot, before any `transform`."""
-    document = snapshot.loaded.document if snapshot.loaded else None
-    return document if isinstance(document, Document) else snapshot.document
 
 
 def etag_of(api: Api, name: str) -> str:
@@ -44,7 +37,7 @@ def module_tag(snapshot: Any, tree: Mapping[str, Any], name: str) -> str:
         tree: what the overrides layer stores.
         name: the module.
     """
-    entry = raw_document(snapshot).modules.get(name)
+    entry = raw_in_force(snapshot).modules.get(name)
     return _tag([entry.digest if entry else "", overrides_of(tree, name)])
 
 

@@ -9,14 +9,14 @@ from typing import Any
 from midflight import Document, Loaded, Secret
 from midflight.errors import Path, dotted
 from midflight.hookspecs import Layer
-from midflight_plugins.api._data import MASK, place_data, plain_data
+from midflight_plugins.api._data import MASK, place_data, plain_data, public
+from midflight_plugins.api._loaded import raw_document
 from midflight_plugins.api._paths import NOTHING, at, found, leaves, tree
 
 # A text that shows by itself that it holds a secret.
-_LOGIN = re.compile(
-    r"://[^/?#@]*:.+@|PRIVATE KEY-----"
-    r"|[?&][^=&#]*(?:password|passwd|pwd|secret|token)=",
-    re.DOTALL | re.IGNORECASE,
+_LOGIN = (
+    r"(?si)://[^/?#@]*:.+@|PRIVATE KEY-----"
+    r"|[?&][^=&#]*(?:password|passwd|pwd|secret|token)="
 )
 
 
@@ -69,7 +69,7 @@ class Provenance:
             for layer, content in reversed(self._layers)
             if (item := at(content, path)) is not NOTHING
         ]
-        names = [layer.name for layer, _ in having]
+        names = [public(layer.name) for layer, _ in having]
         top = names.index(place["layer"]) if place["layer"] in names else 0
         return {
             **place,
@@ -79,7 +79,7 @@ class Provenance:
                 {
                     "value": shown_of(item, value),
                     **_place(layer.loaded, path),
-                    "layer": layer.name,
+                    "layer": public(layer.name),
                     "version": layer.version,
                 }
                 for layer, item in having[top + 1 :]
@@ -100,16 +100,8 @@ def shown_of(value: Any, in_force: Any) -> Any:
     hides = isinstance(in_force, Secret) or isinstance(value, Mapping | list | tuple)
     if isinstance(value, str):
         known = isinstance(in_force, str) and in_force != ""
-        hides = hides or not known or _LOGIN.search(value) is not None
+        hides = hides or not known or re.search(_LOGIN, value) is not None
     return MASK if hides else plain_data(value)
-
-
-def raw_document(loaded: Loaded) -> Document:
-    """Return the document that was loaded, before any plugin changed it."""
-    raw = loaded.document
-    if isinstance(raw, Document):
-        return raw
-    return Document.from_mapping(raw, loaded.positions)
 
 
 def _flat(layers: Sequence[Layer]) -> Iterator[tuple[Layer, Loaded]]:

@@ -30,14 +30,20 @@ class Caller:
     names_others: bool = False
 
     def may(self, scope: str, module: str = "*") -> bool:
-        """Tell whether he may; by default with every module, not just with one."""
+        """Tell whether he may.
+
+        Args:
+            scope: such as `write`.
+            module: with which one; `*` for all that there can be, and what is none.
+        """
         if "admin" in self.scopes or (scope == "read" and self.scopes):
             return True
         if scope != "write":
             return scope in self.scopes
         globs = (each.partition(":") for each in self.scopes)
         return any(
-            word == "write" and fnmatch.fnmatchcase(module, glob)
+            word == "write"
+            and (glob == "*" or (module != "*" and fnmatch.fnmatchcase(module, glob)))
             for word, _, glob in globs
         )
 

@@ -17,7 +17,7 @@ _MOST = 1_024
 _VALID = 86_400.0  # s
 _PATIENCE = 120.0  # s that a doubled request waits for the first
 _LONGEST = 255  # characters of a key
-_FAILED = 500  # from here on an answer is not kept: the next try may do better
+_KEPT = frozenset({*range(200, 300), 422})  # another may be better at the next try
 
 
 @attrs.define(eq=False)
@@ -78,13 +78,15 @@ class Idempotency:
         return known, False
 
     def _expire(self, now: float) -> None:
-        """Let go of what is old, and of the oldest if there are too many."""
-        while self._kept:
-            oldest = next(iter(self._kept))
-            young = now - self._kept[oldest].at < _VALID
-            if young and len(self._kept) < _MOST:
+        """Let go of what is old, and of the oldest if there are too many.
+
+        What is under way stays: a second one would do it again.
+        """
+        for mark, each in list(self._kept.items()):
+            if now - each.at < _VALID and len(self._kept) < _MOST:
                 return
-            del self._kept[oldest]
+            if each.done.is_set():
+                del self._kept[mark]
 
     def _made(
         self, mark: tuple[str, str], mine: _Once, act: Callable[[], Answer]
@@ -93,7 +95,7 @@ class Idempotency:
             mine.answer = act()
             return mine.answer
         finally:
-            if mine.answer is None or mine.answer.status >= _FAILED:
+            if mine.answer is None or mine.answer.status not in _KEPT:
                 with self._lock:
                     if self._kept.get(mark) is mine:
                         del self._kept[mark]

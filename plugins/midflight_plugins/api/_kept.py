@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from midflight import Document, Loaded
+from midflight import Document
+from midflight_plugins.api._loaded import overrides_layer, raw_document, stored_in
 
 if TYPE_CHECKING:
     from midflight import Runtime
 
 _KEY = "midflight.kept"
-_KEPT = 16  # they share what did not change
+_KEPT = 16
+# Modules of those that are kept whole, together: each full garbage collection pays for
+# all of them (`Engine.recent` of the core has more of that).
+_WHOLE = 2_000
+Below = tuple[tuple[str, str], ...]
 
 
 @attrs.frozen(eq=False)
@@ -24,12 +29,42 @@ class InForce:
     Args:
         generation: which one it was.
         digest: that of the document in force.
-        loaded: what was read for it, before any `transform`.
+        raw: what was read for it, before any `transform`, while it is kept whole.
+        document: what modules got, while it is kept whole.
+        held: what the overrides layer held; `None` if there was no such layer.
+        below: of what the other layers held, as `below_of` tells it.
     """
 
     generation: int
     digest: str
-    loaded: Loaded
+    raw: Document | None = None
+    document: Document | None = None
+    held: Document | None = None
+    below: Below = ()
+
+    @classmethod
+    def of(cls, snapshot: Any) -> InForce:
+        """Return what is in force."""
+        raw, document = raw_document(snapshot.loaded), snapshot.document
+        top, below = overrides_layer(snapshot), below_of(snapshot)
+        held = None if top is None else stored_in(top)
+        return cls(snapshot.generation, snapshot.digest, raw, document, held, below)
+
+    def small(self) -> InForce:
+        """Return the same without what is large."""
+        return attrs.evolve(self, raw=None, document=None)
+
+
+def below_of(snapshot: Any) -> Below:
+    """Return the names of the layers in force, with the digests of what they hold.
+
+    The overrides layer has no digest there; without such a layer there is nothing.
+    """
+    top = overrides_layer(snapshot)
+    layers = () if top is None else snapshot.loaded.layers
+    return tuple(
+        (each.name, "" if each is top else stored_in(each).digest) for each in layers
+    )
 
 
 class Kept:
@@ -56,8 +91,19 @@ class Kept:
         with self._lock:
             ring = self._ring
             if not ring or ring[-1].generation < snapshot.generation:
-                made = InForce(snapshot.generation, snapshot.digest, loaded)
-                ring.append(made)
+                ring.append(InForce.of(snapshot))
+                self._shed()
+
+    def _shed(self) -> None:
+        """Keep whole only as many as are small together, the newest first."""
+        room = _WHOLE
+        for at in reversed(range(len(self._ring))):
+            kept = self._ring[at]
+            if kept.raw is None:
+                return
+            room -= len(kept.raw.modules)
+            if room < 0:
+                self._ring[at] = kept.small()
 
     def generation(self, number: int) -> InForce | None:
         """Return a generation, if it is remembered."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import attrs
 
+from midflight_plugins.api._changes import Change, Fault
+
 
 @attrs.frozen
 class Applied:
@@ -21,7 +23,7 @@ class Refused:
 
     digest: str | None
     reason: str
-    faults: list[str]
+    faults: list[Fault]
     at: float
 
 
@@ -33,6 +35,7 @@ class Source:
     version: str | int | None
     error: str | None
     since: float | None
+    seen: float | None = None
     mode: str | None = None
     source: str | None = None
     optional: bool | None = None
@@ -72,6 +75,7 @@ class ModuleRow:
     state: str
     generation: int
     reloadable: bool
+    overridden: bool
 
 
 @attrs.frozen
@@ -101,9 +105,9 @@ class Module:
     state: str
     generation: int
     reloadable: bool
+    overridden: bool
     config: dict[str, Any]
     depends_on: list[str]
-    overridden: bool
     health: Health | None = None
 
 
@@ -197,6 +201,18 @@ class Versions:
     layer: str
     layers: list[str]
     versions: list[StoredVersion]
+
+
+@attrs.frozen
+class Difference:
+    """What differs between two configurations; `totals` counts what is not listed."""
+
+    added: list[str]
+    removed: list[str]
+    modified: list[str]
+    sections: list[str]
+    totals: dict[str, int]
+    changes: list[Change]
 
 
 @attrs.frozen

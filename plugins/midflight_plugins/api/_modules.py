@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from typing import TYPE_CHECKING, Any
 
 from midflight.errors import Code, MidflightError, did_you_mean, masked
 from midflight_plugins.api import _models as models
 from midflight_plugins.api._asked import flag, number, tagged
-from midflight_plugins.api._data import plain_data
+from midflight_plugins.api._data import plain_data, public
 from midflight_plugins.api._etags import etag_of
-from midflight_plugins.api._explain import raw_document
 from midflight_plugins.api._http import Answer, Problem, Request
+from midflight_plugins.api._loaded import overrides_layer, stored_in
 from midflight_plugins.api._routes import Param, Route
-from midflight_plugins.api._stores import overrides_layer
 
 if TYPE_CHECKING:
     from midflight_plugins.api._api import Api
 
 _log = logging.getLogger("midflight.api")
 _PASSING = {"Cache-Control": "no-store"}
+_FLAG = {"type": "boolean", "default": False}
 _PAGE = 1_000
 _MOST = 10_000
 _LOOKED_AT = 1_000  # names, for one that is like a misspelt one
@@ -29,35 +29,40 @@ _TAG = Param("If-None-Match", "the `ETag` of what the client has", "header")
 
 
 def _modules(api: Api, request: Request) -> Answer:
-    word = request.query.get("q", "").lower()
+    word, only = request.query.get("q", "").lower(), flag(request, "overridden")
     limit = number(request, "limit", _PAGE, 1, _MOST)
     offset = number(request, "offset", 0, 0, 2**31)
-    running = api.runtime.snapshot.running
-    names = [name for name in running if word in name.lower()] if word else running
+    snapshot = api.runtime.snapshot
+    running, over = snapshot.running, stored_in(overrides_layer(snapshot)).modules
+    names = [
+        name
+        for name, each in running.items()
+        if (not word or word in name.lower() or word in each.kind.name.lower())
+        and (name in over or not only)
+    ]
     page = itertools.islice(names, offset, offset + limit)
-    rows = [_row(name, running[name]) for name in page]
+    rows = [_row(name, running[name], over) for name in page]
     return Answer({"modules": rows, "total": len(names), "offset": offset})
 
 
-def _row(name: str, module: Any) -> dict[str, Any]:
+def _row(name: str, module: Any, over: Container[str]) -> dict[str, Any]:
     return {
         "name": name,
         "type": module.kind.name,
         "state": module.state,
         "generation": module.generation,
         "reloadable": module.participant.has("reconfigure"),
+        "overridden": name in over,
     }
 
 
 def _module(api: Api, request: Request) -> Answer:
     name, snapshot = request.params["name"], api.runtime.snapshot
-    module, layer = _running(snapshot, name), overrides_layer(snapshot)
-    stored = raw_document(layer.loaded).modules if layer and layer.loaded else ()
+    module, over = _running(snapshot, name), stored_in(overrides_layer(snapshot))
     content = {
-        **_row(name, module),
+        **_row(name, module, over.modules),
         "config": plain_data(module.entry.config),
         "depends_on": list(module.entry.depends_on),
-        "overridden": name in stored,
         "health": _health(api, name, module) if flag(request, "probe") else None,
     }
     lasting = module.state == "running" and not content["health"]
@@ -102,7 +107,8 @@ def _health(api: Api, name: str, module: Any) -> dict[str, Any]:
     """Ask a module how it is; what it tells of itself it may have got in clear."""
     health, hidden = api.runtime.probe(name), module.participant.hides()
     values = _untold(plain_data(health.values), hidden)
-    return {"healthy": health.healthy, "values": values, "detail": health.detail}
+    detail = public(health.detail)
+    return {"healthy": health.healthy, "values": values, "detail": detail}
 
 
 def _untold(value: Any, hidden: Collection[str]) -> Any:
@@ -123,7 +129,8 @@ MODULES: tuple[Route, ...] = (
         "List the modules that run.",
         gives=models.Modules,
         params=(
-            Param("q", "a part of the name"),
+            Param("q", "a part of the name or of the type"),
+            Param("overridden", "only those that are overridden", kind=_FLAG),
             Param(
                 "limit",
                 "how many",
@@ -140,12 +147,7 @@ MODULES: tuple[Route, ...] = (
         "getModule",
         "Show a module that runs, secrets masked.",
         gives=models.Module,
-        params=(
-            Param(
-                "probe", "ask it how it is", kind={"type": "boolean", "default": False}
-            ),
-            _TAG,
-        ),
+        params=(Param("probe", "ask it how it is", kind=_FLAG), _TAG),
         statuses=(200, 304, 404),
     ),
     Route(

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import click
-from click.core import ParameterSource
-
 from midflight_plugins.api._client import Client
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -15,6 +12,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def client_options(command: F) -> F:
     """Add `--url`, `--token-file` and `--ca-file`, for `given_client` to take."""
+    import click
+
     for option in (
         click.option(
             "--ca-file",
@@ -54,6 +53,9 @@ def given_client(
     Raises:
         click.UsageError: if the command line says both, or the URL or token is none.
     """
+    import click
+    from click.core import ParameterSource
+
     url, token_file, ca_file = (
         options.pop(name) for name in ("url", "token_file", "ca_file")
     )

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from midflight import Held, Outcome
-from midflight.errors import Code
+from midflight import Document, Held, Loaded, Outcome
+from midflight.errors import Code, InvalidConfigurationError
 from midflight_plugins.api import _changes as shapes
-from midflight_plugins.api._api import forbidden
 from midflight_plugins.api._bodies import body_of, check_keys, text_in
-from midflight_plugins.api._http import Answer, Caller, Problem, Request
-from midflight_plugins.api._layer import change, done, existing, writable
+from midflight_plugins.api._http import Answer, Problem, Request
+from midflight_plugins.api._layer import allow, change, done, existing, writable
 from midflight_plugins.api._params import KEY
-from midflight_plugins.api._preview import Preview, entry_of
+from midflight_plugins.api._preview import Preview, document_with, entry_with
 from midflight_plugins.api._problems import refused
 from midflight_plugins.api._routes import Route
 from midflight_plugins.api._wanted import Wanted
@@ -27,9 +26,10 @@ if TYPE_CHECKING:
     from midflight_plugins.api._api import Api
 
 Tree = Mapping[str, Any]
-_MOST = 64
+_MOST = 64  # of each caller
 _VALID = 600.0  # s
 _MOVED = "what it was planned on has changed; plan it again"
+_BELOW = "what the sources hold has changed; reload, and plan it again"
 
 
 @attrs.frozen(eq=False)
@@ -41,8 +41,9 @@ class Planned:
         version: that of the layer it was planned on.
         base: the digest in force it was planned on.
         desired: the digest it leads to.
-        names: the modules that it touches.
+        names: the modules that it touches, with `*` for what is more than modules.
         due: when it is no longer valid, by the clock of the plans.
+        owner: who made it.
     """
 
     tree: Tree | None
@@ -51,17 +52,7 @@ class Planned:
     desired: str
     names: frozenset[str]
     due: float
-
-    def check(self, caller: Caller) -> None:
-        """Refuse who may not write to each module that it touches.
-
-        Raises:
-            Problem: 403, naming one.
-        """
-        for name in sorted(self.names):
-            if not caller.may("write", name):
-                problem = forbidden("write", name)
-                raise problem
+    owner: str
 
 
 class Plans:
@@ -77,19 +68,25 @@ class Plans:
         self._lock = threading.Lock()
 
     def keep(self, planned: Planned) -> str:
-        """Keep a plan, and return its token; the oldest is let go of."""
-        token = secrets.token_urlsafe(24)
+        """Keep a plan, and return its token; the oldest of its owner is let go of."""
+        token, now = secrets.token_urlsafe(24), self.clock()
         with self._lock:
+            self._kept = {k: v for k, v in self._kept.items() if v.due >= now}
+            his = [k for k, v in self._kept.items() if v.owner == planned.owner]
+            for old in his[: max(0, len(his) + 1 - _MOST)]:
+                del self._kept[old]
             self._kept[token] = planned
-            while len(self._kept) > _MOST:
-                del self._kept[next(iter(self._kept))]
         return token
 
-    def take(self, token: str, caller: Caller) -> Planned:
+    def take(self, token: str, check: Callable[[Planned], None]) -> Planned:
         """Return a plan, which is then used up.
 
+        Args:
+            token: of the plan.
+            check: raises if it must not be carried out; it is not used up then.
+
         Raises:
-            Problem: 404 if there is none, 403 if the caller may not carry it out.
+            Problem: 404 if there is none.
         """
         with self._lock:
             planned = self._kept.get(token)
@@ -97,7 +94,7 @@ class Plans:
                 self._kept.pop(token, None)
                 detail = "no plan has that token, or no longer; plan it again"
                 raise Problem(404, Code.E_UNKNOWN, detail)
-            planned.check(caller)
+            check(planned)
             del self._kept[token]
             return planned
 
@@ -112,15 +109,17 @@ def _post(api: Api, request: Request) -> Answer:
     tree: Tree | None = None
     version: str | int | None = None
     if wanted:
-        snapshot = api.runtime.snapshot
         head = writable(api).participant.target.head()
         tree, version = head.tree, head.version
         for name, each in wanted.items():
-            tree = each.on(tree, name, entry_of(snapshot, name))
+            now = entry_with(api, name, head.tree, head.version)
+            tree = each.on(tree, name, now)
     preview = Preview.of(api, tree)
     base, desired = preview.base.digest, preview.document.digest
     due = api.plans.clock() + _VALID
-    planned = Planned(tree, version, base, desired, preview.names, due)
+    names = preview.names | (wanted.keys() or {"*"})
+    owner = request.caller.name
+    planned = Planned(tree, version, base, desired, names, due, owner)
     token = api.plans.keep(planned)
     expires = time.time() + _VALID
     return Answer({**preview.data(), "token": token, "expires": expires})
@@ -151,20 +150,43 @@ def _apply(api: Api, request: Request) -> Answer:
     body = body_of(request)
     check_keys(body, ("token", "message"))
     message = text_in(body, "message")
-    planned = api.plans.take(text_in(body, "token"), request.caller)
+
+    def check(planned: Planned) -> None:
+        allow(api, request.caller, planned.names)
+
+    planned = api.plans.take(text_in(body, "token"), check)
     with api.turn():
         if api.runtime.snapshot.digest != planned.base:
             raise Problem(409, Code.E_CONFLICT, _MOVED)
         if planned.tree is None:
             return _taken(api, planned, request.caller.name)
         wanted = planned.tree
+        _check_below(api, wanted, planned.desired)
 
         def act(_tree: Tree, version: str | int | None) -> Tree:
             if str(version) != str(planned.version):
                 raise Problem(409, Code.E_CONFLICT, _MOVED)
             return wanted
 
-        return done(api, change(api, request, act, message, approves=True))
+        result = change(api, request, act, message, approves=planned.desired)
+        return done(api, result)
+
+
+def _check_below(api: Api, tree: Tree, desired: str) -> None:
+    """Refuse to store what leads elsewhere than was looked at.
+
+    Raises:
+        Problem: 409 if the layers below hold something else by now.
+    """
+    held = Loaded(Document.from_mapping(tree))
+    try:
+        now = api.runtime.read()[1]
+        document = document_with(api.runtime, writable(api), held, now)
+    except InvalidConfigurationError as exc:
+        faults = refused(exc.faults).faults
+        raise Problem(409, Code.E_CONFLICT, _BELOW, faults=faults) from exc
+    if document.digest != desired:
+        raise Problem(409, Code.E_CONFLICT, _BELOW)
 
 
 def _taken(api: Api, planned: Planned, actor: str) -> Answer:
@@ -217,6 +239,7 @@ PLANS: tuple[Route, ...] = (
         takes=shapes.PlanRequest,
         gives=shapes.Planned,
         statuses=(200, 400, 404, 409, 413, 415, 422, 503),
+        wordless=True,
     ),
     Route(
         "POST",

@@ -10,12 +10,13 @@ import attrs
 from midflight import Diff, Document, Loaded, Plan, hookimpl
 from midflight.errors import Code, InvalidConfigurationError
 from midflight_plugins.api._data import diff_data, plan_data
-from midflight_plugins.api._etags import raw_document
 from midflight_plugins.api._http import Problem
-from midflight_plugins.api._stores import overrides_layer
+from midflight_plugins.api._loaded import overrides_layer, raw_document, raw_in_force
 
 if TYPE_CHECKING:
     from midflight import Runtime
+    from midflight.errors import Positions
+    from midflight.hookspecs import Layer
     from midflight_plugins.api._api import Api
 
 
@@ -46,9 +47,22 @@ class Preview:
             MidflightError: if that would be refused, or cannot be read.
         """
         runtime = api.runtime
-        base = runtime.snapshot.document
-        document = _newest(runtime) if tree is None else _transformed(runtime, tree)
-        return cls(base, document, runtime.plan(document))
+        if tree is not None:
+            held = Loaded(Document.from_mapping(tree))
+            return cls.with_layer(api, top_layer(runtime), held)
+        document = runtime.read()[0]
+        return cls(runtime.snapshot.document, document, runtime.plan(document))
+
+    @classmethod
+    def with_layer(cls, api: Api, layer: Layer, held: Loaded) -> Preview:
+        """Look at what would be if a layer held something else.
+
+        Raises:
+            MidflightError: if that would be refused, or cannot be read.
+        """
+        runtime = api.runtime
+        document = document_with(runtime, layer, held)
+        return cls(runtime.snapshot.document, document, runtime.plan(document))
 
     @property
     def diff(self) -> Diff:
@@ -73,13 +87,37 @@ class Preview:
         }
 
 
-def _newest(runtime: Runtime) -> Document:
-    return runtime.read()[0]
+def document_with(
+    runtime: Runtime, layer: Layer, held: Loaded, now: Loaded | None = None
+) -> Document:
+    """Return what modules would get if a layer held something else.
+
+    Args:
+        runtime: whose layers.
+        layer: that one.
+        held: what it would hold.
+        now: what the others hold; by default what is in force.
+
+    Raises:
+        MidflightError: if that would be refused.
+    """
+    loaded = laid(runtime, layer, held, now)
+    return transformed(runtime, raw_document(loaded), loaded.positions)
 
 
-def _transformed(runtime: Runtime, tree: Mapping[str, Any]) -> Document:
-    loaded = laid(runtime, tree)
-    document = raw_document_of(loaded)
+def transformed(
+    runtime: Runtime, document: Document, positions: Positions | None = None
+) -> Document:
+    """Return what the plugins make of a document that was read.
+
+    Args:
+        runtime: whose plugins.
+        document: as it was read.
+        positions: finds where its values stand, for faults.
+
+    Raises:
+        MidflightError: if they refuse it.
+    """
     transform = runtime.hook.transform
     if not transform.get_hookimpls():
         return document
@@ -88,47 +126,76 @@ def _transformed(runtime: Runtime, tree: Mapping[str, Any]) -> Document:
             [_identity], {"document": document, "runtime": runtime}
         )
     except InvalidConfigurationError as exc:
-        positions = loaded.positions
         faults = [fault.under((), positions) for fault in exc.faults]
         raise InvalidConfigurationError(faults) from exc
     return made
 
 
-def laid(runtime: Runtime, tree: Mapping[str, Any]) -> Loaded:
-    """Lay the layers in force over each other, with another one of overrides.
+def top_layer(runtime: Runtime) -> Layer:
+    """Return the layer of overrides in force.
+
+    Raises:
+        Problem: 409 if there is none.
+    """
+    top = overrides_layer(runtime.snapshot)
+    if top is None:
+        detail = "no layer of this process can be written"
+        raise Problem(409, Code.E_PLUGIN, detail)
+    return top
+
+
+def laid(
+    runtime: Runtime, layer: Layer, held: Loaded, now: Loaded | None = None
+) -> Loaded:
+    """Lay layers over each other, of which one would hold something else.
 
     Args:
         runtime: whose layers.
-        tree: what the overrides layer would hold.
+        layer: that one.
+        held: what it would hold.
+        now: what was read of the others; by default what is in force.
 
     Raises:
         InvalidConfigurationError: if they do not fit.
-        Problem: 409 if the configuration is not made of layers.
     """
-    snapshot = runtime.snapshot
-    top = overrides_layer(snapshot)
-    if top is None or snapshot.loaded is None:
-        detail = "no layer of this process can be written"
-        raise Problem(409, Code.E_PLUGIN, detail)
-    sources: list[Any] = []
-    for layer in snapshot.loaded.layers:
-        if layer is top:
-            sources.append(_Layer(layer.name, Loaded(Document.from_mapping(tree))))
-        elif layer.loaded is not None:
-            sources.append(_Layer(layer.name, layer.loaded))
+    now = now or runtime.snapshot.loaded
+    given = [
+        (each.name, held if each.name == layer.name else each.loaded)
+        for each in (now.layers if now else ())
+    ]
+    sources: list[Any] = [_Layer(name, each) for name, each in given if each]
     loaded: Loaded = runtime.source(sources).invoke("load")
     return loaded
 
 
-def raw_document_of(loaded: Loaded) -> Document:
-    """Return what was loaded as a document."""
-    found = loaded.document
-    return found if isinstance(found, Document) else Document.from_mapping(found)
-
-
 def entry_of(snapshot: Any, name: str) -> dict[str, Any]:
     """Return a module's entry in force before any `transform`, empty if it is new."""
-    entry = raw_document(snapshot).modules.get(name)
+    return _entry(raw_in_force(snapshot), name)
+
+
+def entry_with(
+    api: Api, name: str, tree: Mapping[str, Any], version: str | int | None
+) -> dict[str, Any]:
+    """Return a module's entry as it is with what is stored, in force or not.
+
+    Args:
+        api: whose runtime.
+        name: the module.
+        tree: what the overrides layer stores.
+        version: of that.
+
+    Raises:
+        InvalidConfigurationError: if that does not fit.
+    """
+    runtime, top = api.runtime, top_layer(api.runtime)
+    if str(top.version) == str(version):
+        return entry_of(runtime.snapshot, name)
+    held = Loaded(Document.from_mapping(tree))
+    return _entry(raw_document(laid(runtime, top, held)), name)
+
+
+def _entry(document: Document, name: str) -> dict[str, Any]:
+    entry = document.modules.get(name)
     return {} if entry is None else entry.as_mapping()
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable, Sequence
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from midflight.errors import (
@@ -19,7 +17,7 @@ from midflight.errors import (
     UnknownOutcomeError,
     dotted,
 )
-from midflight_plugins.api._data import fault_data
+from midflight_plugins.api._data import fault_data, public
 from midflight_plugins.api._http import Problem
 
 if TYPE_CHECKING:
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger("midflight.api")
 _MOST = 100  # faults in one answer
 _SOON = {"Retry-After": "1"}
-_PATH = re.compile(r"(?<![\w./])/(?:[^\s/:`'\"]+/)+")
 
 
 def problem_of(error: MidflightError) -> Problem:
@@ -76,25 +73,13 @@ def refused(
     detail = f"{_told(first)}" if first else "the change was refused"
     if len(faults) > 1:
         detail = f"{detail}; and {len(faults) - 1} more"
-    told = [_PATH.sub("", note) for note in notes]
+    told = list(map(public, notes))
     if told:
         more["notes"] = told
-    rows = list(map(public_fault, faults[:_MOST]))
+    rows = list(map(fault_data, faults[:_MOST]))
     return Problem(status, code, detail, faults=rows, more=more)
 
 
 def _told(fault: Fault) -> str:
     where = f" at `{dotted(fault.path)}`" if fault.path else ""
-    return f"{_PATH.sub('', fault.message)}{where}"
-
-
-def public_fault(fault: Fault) -> dict[str, Any]:
-    """Return a fault as data, with the name of its file and no path of this host."""
-    data = fault_data(fault)
-    for key in ("message", "hint"):
-        data[key] = _PATH.sub("", data[key])
-    if data["file"] and "://" not in data["file"]:
-        data["file"] = PurePath(data["file"]).name
-    if data["layer"]:
-        data["layer"] = _PATH.sub("", data["layer"])
-    return data
+    return f"{public(fault.message)}{where}"

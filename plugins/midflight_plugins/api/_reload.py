@@ -37,5 +37,6 @@ RELOAD: tuple[Route, ...] = (
         gives=shapes.Outcome,
         params=(KEY,),
         statuses=(200, 400, 413, 415, 422, 503),
+        wordless=True,
     ),
 )

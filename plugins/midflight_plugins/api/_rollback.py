@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 from midflight import Loaded
 from midflight.errors import Code, ConflictError, MidflightError
 from midflight_plugins.api import _changes as shapes
+from midflight_plugins.api._asked import flag
 from midflight_plugins.api._back import tree_back
+from midflight_plugins.api._before import gone, of_digest, of_generation
 from midflight_plugins.api._bodies import body_of, check_keys, text_in
-from midflight_plugins.api._events import Events
 from midflight_plugins.api._http import Answer, Problem, Request
 from midflight_plugins.api._layer import change, done, writable
-from midflight_plugins.api._params import KEY
+from midflight_plugins.api._loaded import overrides_layer, raw_document
+from midflight_plugins.api._params import DRY, KEY
 from midflight_plugins.api._plans import ended
-from midflight_plugins.api._preview import raw_document_of
+from midflight_plugins.api._preview import Preview
 from midflight_plugins.api._routes import Route
-from midflight_plugins.api._stores import overrides_layer
 from midflight_plugins.api._wanted import tree_of
 
 if TYPE_CHECKING:
@@ -40,54 +41,22 @@ def _rollback(api: Api, request: Request) -> Answer:
         number = body["generation"]
         if not isinstance(number, int) or isinstance(number, bool):
             raise Problem(422, Code.E_TYPE, "`generation` is a number")
-        wanted, why = _of_generation(api, number), f"back to generation {number}"
+        wanted, why = of_generation(api, number), f"back to generation {number}"
     elif given == ("digest",):
         digest = text_in(body, "digest")
-        wanted, why = _of_digest(api, digest), f"back to digest {digest[:12]}"
+        wanted, why = of_digest(api, digest), f"back to digest {digest[:12]}"
     else:
         raise Problem(422, Code.E_REQUIRED, f"say where to go back to: {_WAYS}")
 
     def act(tree: Tree, _version: object) -> Tree:
         return tree_back(api.runtime, tree, wanted)
 
+    if flag(request, "dry_run"):
+        head = writable(api).participant.target.head()
+        return Answer(Preview.of(api, act(head.tree, head.version)).data())
     with api.turn():
         writable(api)
         return done(api, change(api, request, act, message or why))
-
-
-# -- a configuration that was in force -----------------------------------------------
-
-
-def _of_generation(api: Api, number: int) -> Loaded:
-    found = api.kept.generation(number)
-    if found is not None:
-        return found.loaded
-    installs = Events.of(api.runtime).installs()
-    digests = {each["generation"]: each["digest"] for each in installs}
-    newest = api.runtime.snapshot.generation
-    if not 0 < number <= newest:
-        detail = f"there was no generation {number}; the newest is {newest}"
-        raise Problem(404, Code.E_UNKNOWN, detail)
-    if number not in digests:
-        gone = _gone(f"generation {number}")
-        raise gone
-    return _of_digest(api, digests[number])
-
-
-def _of_digest(api: Api, digest: str) -> Loaded:
-    found = api.kept.digest(digest)
-    if found is not None:
-        return found.loaded
-    runtime = api.runtime
-    restored: Loaded | None = runtime.hook.restore(digest=digest, runtime=runtime)
-    if restored is None:
-        gone = _gone(f"the configuration with digest {digest[:12]}")
-        raise gone
-    return restored
-
-
-def _gone(what: str) -> Problem:
-    return Problem(410, Code.E_UNKNOWN, f"{what} is not kept")
 
 
 # -- a version that a layer stores -----------------------------------------------------
@@ -97,9 +66,11 @@ def _stored(api: Api, request: Request, body: Tree, message: str) -> Answer:
     """Make a stored version of a layer the newest one."""
     layer = _layer(api, text_in(body, "layer"))
     loaded = _read(layer, body["version"])
+    if flag(request, "dry_run"):
+        return Answer(Preview.with_layer(api, layer, loaded).data())
     runtime = api.runtime
     if layer is overrides_layer(runtime.snapshot):
-        tree = tree_of(raw_document_of(loaded))
+        tree = tree_of(raw_document(loaded))
         with api.turn():
             result = change(api, request, lambda _tree, _version: tree, message)
         return done(api, result)
@@ -139,15 +110,15 @@ def _read(layer: Layer, version: Any) -> Loaded:
     try:
         found = layer.participant.invoke("read_version", version=version)
     except LookupError:
-        gone = _gone(f"version {str(version)[:80]} of layer `{layer.name}`")
-        raise gone from None
+        problem = gone(f"version {str(version)[:80]} of layer `{layer.name}`")
+        raise problem from None
     return found if isinstance(found, Loaded) else Loaded(found)
 
 
 def _put(
     layer: Layer, loaded: Loaded, expected: str | int | None, who: Mapping[str, str]
 ) -> str | int:
-    document = raw_document_of(loaded)
+    document = raw_document(loaded)
     made: str | int = layer.participant.invoke(
         "put", document=document, expected_version=expected, text=loaded.text, **who
     )
@@ -175,7 +146,7 @@ ROLLBACK: tuple[Route, ...] = (
         "Go back to a configuration of before, as a new generation.",
         takes=shapes.Rollback,
         gives=shapes.Done,
-        params=(KEY,),
+        params=(KEY, DRY),
         statuses=(200, 202, 400, 404, 409, 410, 413, 415, 422, 503),
     ),
 )

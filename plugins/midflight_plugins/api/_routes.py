@@ -50,6 +50,7 @@ class Route:
         params: what its query and headers may say.
         statuses: with which it answers, beside those of every route.
         checks: its handler itself checks which modules a `write` is about.
+        wordless: it does without its body.
     """
 
     method: str
@@ -63,6 +64,7 @@ class Route:
     params: tuple[Param, ...] = ()
     statuses: tuple[int, ...] = (200,)
     checks: bool = False
+    wordless: bool = False
 
     def match(self, path: str) -> dict[str, str] | None:
         """Return what a path names, or `None` if it is another's."""

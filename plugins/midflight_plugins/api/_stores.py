@@ -10,28 +10,19 @@ from typing import TYPE_CHECKING, Any
 from midflight.errors import Code, PluginError, did_you_mean
 from midflight_plugins.api import _models as models
 from midflight_plugins.api._asked import number
-from midflight_plugins.api._data import MASK, version_data
+from midflight_plugins.api._data import MASK, file_of, public, version_data
+from midflight_plugins.api._etags import store_tag
 from midflight_plugins.api._explain import shown_of
 from midflight_plugins.api._http import Answer, Problem, Request
+from midflight_plugins.api._loaded import overrides_layer
 from midflight_plugins.api._paths import at, tree
 from midflight_plugins.api._routes import Param, Route
 
 if TYPE_CHECKING:
-    from midflight.hookspecs import Layer
     from midflight_plugins.api._api import Api
 
 _PAGE, _MOST = 20, 1_000
 _BARE = re.compile(r'[^."\[\]]+')
-
-
-def overrides_layer(snapshot: Any) -> Layer | None:
-    """Return the topmost layer in which single values can be set."""
-    layers: Sequence[Layer] = snapshot.loaded.layers if snapshot.loaded else ()
-    for layer in reversed(layers):
-        target = getattr(layer.participant, "target", None)
-        if hasattr(target, "set") and hasattr(target, "unset"):
-            return layer
-    return None
 
 
 def path_text(keys: Sequence[str]) -> str:
@@ -45,9 +36,10 @@ def _overrides(api: Api, _request: Request) -> Answer:
     if layer is None:
         return Answer({"layer": None, "version": None, "overrides": []})
     target, in_force = layer.participant.target, tree(snapshot.document)
-    version = target.version
+    version = target.version  # before the list, which may be newer: a write tells then
     rows = [_override(each, in_force) for each in target.list()]
-    return Answer({"layer": layer.name, "version": version, "overrides": rows})
+    content = {"layer": public(layer.name), "version": version, "overrides": rows}
+    return Answer(content, headers={"ETag": store_tag(version)})
 
 
 def _override(override: Any, in_force: Any) -> dict[str, Any]:
@@ -55,7 +47,7 @@ def _override(override: Any, in_force: Any) -> dict[str, Any]:
     return {
         "path": path_text(keys),
         "value": _shown(override.value, at(in_force, keys), keys[-1]),
-        "file": place and place.source,
+        "file": place and file_of(place.source),
         "line": place and place.line,
         "column": place and place.column,
     }

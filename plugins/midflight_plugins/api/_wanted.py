@@ -16,6 +16,8 @@ from midflight_plugins.api._patch import merged, placed, whole
 Tree = Mapping[str, Any]
 _KINDS = ("config", "patch", "remove")
 
+_MOST = 1_000  # values of one patch: each is placed by itself
+
 
 @attrs.frozen
 class Wanted:
@@ -62,7 +64,7 @@ class Wanted:
             now: the module's entry in force, before any `transform`.
 
         Raises:
-            Problem: 404 if there is nothing to remove.
+            Problem: 404 if there is nothing to remove, 422 for too large a patch.
         """
         modules = tree.get("modules")
         modules = modules if isinstance(modules, Mapping) else {}
@@ -77,7 +79,11 @@ class Wanted:
             return _with_module(
                 tree, modules, name, {**entry, "config": whole(self.body)}
             )
-        for keys, value in merged(self.body, now.get("config"), ("config",)):
+        found = merged(self.body, now.get("config"), ("config",))
+        for count, (keys, value) in enumerate(found):
+            if count == _MOST:
+                detail = f"a patch sets at most {_MOST} values; PUT the whole instead"
+                raise Problem(422, Code.E_SIZE, detail)
             entry = placed(entry, now, keys, value)
         return _with_module(tree, modules, name, entry)
 

@@ -89,10 +89,18 @@ def apply(service: Service, token: str | None, form: str) -> int:
         AnswerError: if the service does not do it.
     """
     if token is None:
-        if not service.ask("GET", "status").get("held"):
+        status = service.ask("GET", "status")
+        if not status.get("held"):
             click.echo("nothing is held", err=True)
             return Exit.FAILED
-        token = service.ask("POST", "plan", {}).get("token")
+        found = service.ask("POST", "plan", {})
+        if found.get("desired") != status.get("desired"):
+            hint = "see `midflight plan --running`"
+            click.echo(f"the source has moved on since it was held; {hint}", err=True)
+            return Exit.FAILED
+        token = found.get("token")
+        if form == "text":
+            click.echo(steps_text(found, "approved"))
     return done(service.ask("POST", "apply", {"token": token}), form)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from midflight_plugins.api import fault_of
 from midflight_plugins.cli._client import Service
 from midflight_plugins.cli._exits import Exit
 from midflight_plugins.cli._put import default_author
@@ -39,7 +40,8 @@ def _paragraphs(found: Mapping[str, Any]) -> Iterator[str]:
     if rejected := found.get("rejected"):
         which = str(rejected.get("digest") or "")[:_SHORT] or "content"
         yield f"rejected: {which} at {when(rejected.get('at'))}, {rejected['reason']}"
-        yield from (f"  {printable(fault)}" for fault in rejected.get("faults", ()))
+        for fault in rejected.get("faults", ()):
+            yield f"  {printable(str(fault_of(fault)))}"
     if held := found.get("held"):
         yield f"held: {', '.join(held)}; approve it with `midflight apply`"
     rows = [*map(_source, found.get("sources") or ())]

@@ -13,7 +13,7 @@ import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 from midflight.errors import Code, plain
-from midflight_plugins.api import Answer, Api, Caller, Problem, Request
+from midflight_plugins.api import ROUTES, Answer, Api, Caller, Problem, Request
 from midflight_plugins.control._socket import user_of
 
 if TYPE_CHECKING:
@@ -103,8 +103,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _routed(self) -> Answer:
         """Let the route that a request names answer it."""
-        from midflight_plugins.api import ROUTES  # what they take and give is much
-
         url = urllib.parse.urlsplit(self.path)
         matches = [(each, each.match(url.path)) for each in ROUTES]
         here = {

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import importlib
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -25,9 +26,11 @@ def load_app(config: HttpConfig) -> App:
     """Import the application, and make it if the name is that of a factory.
 
     Raises:
-        InvalidConfigurationError: the name leads nowhere, or to nothing callable.
+        InvalidConfigurationError: the name leads nowhere, to nothing callable, or into
+            the standard library.
     """
     module_name, _, path = config.app.partition(":")
+    _refuse_standard(config, module_name)
     try:
         target: Any = importlib.import_module(module_name)
         for part in path.split("."):
@@ -42,6 +45,8 @@ def load_app(config: HttpConfig) -> App:
             hint="is it installed in this environment, and spelt right?",
         )
         raise InvalidConfigurationError(fault) from exc
+    if config.factory:
+        _refuse_standard(config, str(getattr(target, "__module__", "")))
     app = target(config.settings) if config.factory else target
     if not callable(app):
         fault = Fault(
@@ -53,6 +58,19 @@ def load_app(config: HttpConfig) -> App:
         )
         raise InvalidConfigurationError(fault)
     return app  # type: ignore[no-any-return]  # whatever it is, it is called as ASGI says
+
+
+def _refuse_standard(config: HttpConfig, module: str) -> None:
+    """Refuse `subprocess:Popen` and the like: no applications, but ways to run code."""
+    if module.partition(".")[0] in sys.stdlib_module_names:
+        fault = Fault(
+            Code.E_VALUE,
+            "the standard library holds no application",
+            ("app",),
+            found=config.app,
+            expected="package.module:attribute",
+        )
+        raise InvalidConfigurationError(fault)
 
 
 class Lifespan:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any, ClassVar, cast
 
 import attrs
+
+from midflight_plugins.http._apps import Scope, Send
 
 _LONG = 86_400.0  # s
 
@@ -36,9 +39,27 @@ def limited(base: type[Any], bounds: Bounds | None) -> Any:
     """
     if bounds is None:
         return type("Logged", (_Logged, base), {})
+    import h11
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
-    return type("Bounded", (_Bounded, H11Protocol), {"bounds": bounds})
+    more = {"bounds": bounds, "unsendable": h11.LocalProtocolError}
+    return type("Bounded", (_Bounded, H11Protocol), more)
+
+
+def has_two_lengths(scope: Scope) -> bool:
+    """Tell whether a request says twice where its body ends.
+
+    A proxy in front may believe the other, and take what follows for part of the body.
+    """
+    names = {name for name, _ in scope["headers"]}
+    return {b"content-length", b"transfer-encoding"} <= names
+
+
+async def refuse(send: Send) -> None:
+    """Answer what is no sound request, and close the connection."""
+    headers = [(b"content-type", b"text/plain"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 400, "headers": headers})
+    await send({"type": "http.response.body", "body": b"Invalid HTTP request."})
 
 
 class _Logged(asyncio.Protocol):
@@ -55,18 +76,35 @@ class _Logged(asyncio.Protocol):
         self.access_log = self.access_log and self.config.access_log
 
 
+class _Hushed(logging.LoggerAdapter[logging.Logger]):
+    """uvicorn's logger, for which what strangers send is no warning.
+
+    It has a line or two for each request that is none, which anybody can send.
+    """
+
+    @property
+    def level(self) -> int:
+        return self.logger.level
+
+    def warning(self, msg: object, *args: object, **more: Any) -> None:
+        self.debug(msg, *args, **more)
+
+
 class _Bounded(_Logged):
     """One connection, on top of uvicorn's; it keeps us waiting while `due` is set."""
 
     bounds: ClassVar[Bounds]
+    unsendable: ClassVar[type[Exception]]
     connections: set[Any]
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
     cycle: Any
+    logger: Any
     due: asyncio.TimerHandle | None = None
     stuck: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
+        self.logger = _Hushed(self.logger, {})
         super().connection_made(transport)
         self._look()
         most = self.bounds.connections
@@ -82,6 +120,22 @@ class _Bounded(_Logged):
     def on_response_complete(self) -> None:
         cast("Any", super()).on_response_complete()
         self._look()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer bytes that are no request.
+
+        Those in the middle of a body end its request, which uvicorn would let go on
+        and answer a second time. If part of an answer is on its way, or it was `HEAD`,
+        there is no other.
+        """
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        try:
+            cast("Any", super()).send_400_response(msg)
+        except self.unsendable:
+            self.transport.close()
 
     def pause_writing(self) -> None:
         super().pause_writing()

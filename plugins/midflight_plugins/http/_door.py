@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from midflight.errors import InvalidConfigurationError, MissingDependencyError
 from midflight_plugins.http import _sockets
 from midflight_plugins.http._apps import App, Receive, Scope, Send
-from midflight_plugins.http._bounds import Bounds, limited
+from midflight_plugins.http._bounds import Bounds, has_two_lengths, limited, refuse
 from midflight_plugins.http._config import HttpConfig
 from midflight_plugins.http._tls import context_of, manner_of, renew
 
@@ -99,6 +99,10 @@ class Door:
         return set(self._server.server_state.connections) if self._server else set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._bounded and has_two_lengths(scope):
+            await refuse(send)
+            return
+
         async def send_last(message: Any) -> None:
             if self._closing and message["type"] == "http.response.start":
                 headers = [

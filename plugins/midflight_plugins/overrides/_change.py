@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn, Protocol
 
 import attrs
@@ -16,6 +16,7 @@ from midflight.errors import (
     InvalidConfigurationError,
     MidflightError,
     StoppedError,
+    dotted,
 )
 from midflight_plugins.overrides._planned import Edit, Head, Planned, Rewrite
 
@@ -119,6 +120,12 @@ class RefusedError(InvalidConfigurationError):
         super().__init__(faults or Fault(Code.E_STEP, f"the change was {ended}"))
 
 
+class StandingError(RefusedError):
+    """A change cannot be judged while something else is refused; it was not kept."""
+
+    is_standing = True
+
+
 @attrs.frozen
 class Writer:
     """Makes changes of one store.
@@ -138,10 +145,14 @@ class Writer:
     def write(self, wanted: Edit | Rewrite, expected: Any = ANY) -> Written:
         """Make one change, and take it back if it is refused.
 
+        While something else is refused, nobody can tell whether this would be as well:
+        it is kept only if it mends some of that.
+
         Raises:
             ConflictError: if `expected` is not the head, or others are quicker each
                 time.
             RefusedError: if it does not fit; it is not kept.
+            StandingError: if something else is refused, and stays so; it is not kept.
             StoppedError: if who was to apply it ends; it is not kept.
             KeyError: if there is nothing to unset.
             MidflightError: if it is not stored, or nobody can tell.
@@ -159,7 +170,7 @@ class Writer:
             raise error
         if state == "refused":
             brought = planned.brought(faults, standing)
-            if changed and (brought or not faults):
+            if changed and (brought or not _is_less(faults, standing)):
                 self._refuse(planned, before, version, verdict, brought)
             state = "stored"
         made = (version, changed, state, verdict.generation)
@@ -179,8 +190,11 @@ class Writer:
             RefusedError: always.
         """
         error = RefusedError(tuple(map(planned.unplaced, brought)), verdict.ended)
+        if verdict.faults and not brought:
+            error = StandingError(verdict.faults, verdict.ended)
+            error.add_note("it was refused already: mend that first")
         self._take_back(planned, before, version, error)
-        for fault in verdict.faults:
+        for fault in verdict.faults if brought else ():
             if fault not in brought:
                 error.add_note(f"was there before: {fault}")
         self.judge.ask(self.author)  # back on what was in force before
@@ -242,6 +256,14 @@ class Writer:
             error.add_note(f"it could not be taken back and is still stored: {exc}")
             raise error from exc
         error.add_note("it is still stored: others were quicker each time")
+
+
+def _is_less(after: Iterable[Fault], before: Iterable[Fault]) -> bool:
+    """Tell whether some faults are a part of others, and not all of them."""
+    now, then = (
+        {(fault.code, dotted(fault.path)) for fault in each} for each in (after, before)
+    )
+    return bool(now) and now < then
 
 
 def _pause(attempt: int) -> None:

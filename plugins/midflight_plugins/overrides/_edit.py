@@ -13,6 +13,8 @@ from midflight.errors import Code, InvalidConfigurationError, dotted, shown
 Keys = tuple[str, ...]
 Tree = Mapping[str, Any]
 
+_DEEPEST = 64  # as deep as a document may be
+_SINGLE = {str, int, float, bool, type(None)}
 _PART = re.compile(r'(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<bare>[^."\[\]]+)')
 _RULE = 'keys with dots between them, as in `modules.web.config.port`; quote "a.b"'
 
@@ -30,6 +32,9 @@ def keys_of(path: str | Sequence[str | int]) -> Keys:
     keys = tuple(_split(path) if isinstance(path, str) else path)
     if not keys or not all(isinstance(key, str) and key for key in keys):
         raise _no_path(path, listed=any(isinstance(key, int) for key in keys))
+    if len(keys) > _DEEPEST:
+        msg = f"the path has {len(keys)} keys, at most {_DEEPEST} are allowed"
+        raise InvalidConfigurationError(Fault(Code.E_DEPTH, msg))
     return tuple(map(str, keys))
 
 
@@ -197,6 +202,9 @@ def _is_plain(value: Any) -> bool:
 
 def alike(one: Any, other: Any) -> bool:
     """Tell whether two values are equal, in type as well."""
+    if {type(one), type(other)} <= _SINGLE:
+        differ = isinstance(one, float) and repr(one) != repr(other)  # -0.0 and 0.0
+        return type(one) is type(other) and one == other and not differ
     both = ({"value": each} for each in (one, other))
     first, second = (Document.from_mapping(each).digest for each in both)
     return first == second

@@ -33,16 +33,33 @@ class Head:
     text: str | None
 
 
+Look = Callable[[Head, Tree], None]
+"""Gets what is stored and what will be; what it raises ends a write."""
+
+
+def unlooked(head: Head, tree: Tree) -> None:
+    """Raise nothing, whatever is stored."""
+
+
 @attrs.frozen
 class Edit:
-    """One value to set, or, with `UNSET`, to take away."""
+    """One value to set, or, with `UNSET`, to take away.
+
+    Args:
+        keys: where.
+        value: what to set.
+        look: is asked before it is stored.
+    """
 
     keys: Keys
     value: Any
+    look: Look = unlooked
 
     def on(self, head: Head) -> Planned:
         """Return what comes of a store."""
-        return Planned(self.done(head.tree), (self,))
+        tree = self.done(head.tree)
+        self.look(head, tree)
+        return Planned(tree, (self,))
 
     def done(self, tree: Tree) -> dict[str, Any]:
         """Return a tree with the change."""

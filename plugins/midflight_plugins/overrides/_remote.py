@@ -43,7 +43,7 @@ def change(
     where = path_text(keys_of(path))
     headers = {"If-Match": "*" if expect is None else _tag(client, expect)}
     method, body = ("DELETE", None) if value is UNSET else ("PUT", {"value": value})
-    query = {"path": where, "message": message or None}
+    query = {"path": where, "message": message or None, "restart": "allow"}
     try:
         told = client.ask(method, _PATH, body, query=query, headers=headers).content
     except AnswerError as exc:

@@ -14,7 +14,14 @@ from midflight.hookspecs import Version
 from midflight_plugins.overrides._change import ANY, Judge, Writer, Written
 from midflight_plugins.overrides._edit import Tree, keys_of, leaves, tree_of
 from midflight_plugins.overrides._followers import Followers
-from midflight_plugins.overrides._planned import UNSET, Edit, Head, Rewrite
+from midflight_plugins.overrides._planned import (
+    UNSET,
+    Edit,
+    Head,
+    Look,
+    Rewrite,
+    unlooked,
+)
 from midflight_plugins.overrides._store import Kept, name_of, uri_of
 
 if TYPE_CHECKING:
@@ -77,6 +84,7 @@ class OverridesSource:
         expected_version: str | int | None = ANY,
         author: str = "",
         message: str = "",
+        look: Look = unlooked,
     ) -> Written:
         """Set one value, and keep it only if it is not refused.
 
@@ -92,15 +100,18 @@ class OverridesSource:
                 there is none yet; by default, whatever it is.
             author: who does it.
             message: why.
+            look: gets what is stored, and what shall be as plain mappings, each time
+                before that is written; what it raises ends the write.
 
         Raises:
-            RefusedError: the configuration with it is refused; the store is as before.
+            RefusedError: the configuration with it is refused, or is already and
+                stays so; the store is as before.
             InvalidConfigurationError: no document can hold it.
             ConflictError: the store is at another version.
             UnknownOutcomeError: nobody can tell whether it was stored.
             SourceUnavailableError: it was not stored.
         """
-        edit = Edit(keys_of(path), value)
+        edit = Edit(keys_of(path), value, look)
         return self._write(edit, expected_version, author, message)
 
     def unset(
@@ -110,13 +121,14 @@ class OverridesSource:
         expected_version: str | int | None = ANY,
         author: str = "",
         message: str = "",
+        look: Look = unlooked,
     ) -> Written:
         """Take one value, or all below it, out of this layer; as `set` otherwise.
 
         Raises:
             KeyError: nothing is set there.
         """
-        edit = Edit(keys_of(path), UNSET)
+        edit = Edit(keys_of(path), UNSET, look)
         return self._write(edit, expected_version, author, message)
 
     def rewrite(
@@ -125,7 +137,7 @@ class OverridesSource:
         *,
         author: str = "",
         message: str = "",
-        approves: bool = False,
+        approves: str = "",
     ) -> Written:
         """Change many values at once, by what is stored; as `set` otherwise.
 
@@ -136,7 +148,8 @@ class OverridesSource:
                 raises ends the write, and nothing is stored.
             author: who does it.
             message: why.
-            approves: whether a plan that the strategy holds is carried out at once.
+            approves: the digest that was looked at: if just that is what the strategy
+                holds then, it is carried out at once.
         """
         return self._write(Rewrite(change), ANY, author, message, approves=approves)
 
@@ -200,7 +213,7 @@ class OverridesSource:
         author: str,
         message: str,
         *,
-        approves: bool = False,
+        approves: str = "",
     ) -> Written:
         with self._followers.turn(approves=approves) as judge:
             return Writer(self._kept, judge, author, message).write(wanted, expected)

@@ -119,11 +119,14 @@ def test_a_plan_grows_old(ask, plan):
     assert ask("POST", "apply", {"token": late["token"]}).status == 404
 
 
-def test_plans_do_not_pile_up(ask, plan):
-    """The oldest are forgotten."""
+def test_plans_do_not_pile_up(ask, runtime, plan):
+    """The oldest are forgotten, of who makes that many."""
+    reader = Client(runtime, Caller("reader", ("read",)))
+    first = reader("POST", "plan").content["token"]
     tokens = [plan()["token"] for _ in range(65)]
 
     assert ask("POST", "apply", {"token": tokens[0]}).status == 404
+    assert ask("POST", "apply", {"token": first}).status == 200
     assert ask("POST", "apply", {"token": tokens[-1]}).status == 200
 
 
@@ -175,6 +178,48 @@ def test_who_may_write_to_a_module_may_not_change_a_section(runtime, base):
     token = ask("POST", "plan").content["token"]
 
     assert ask("POST", "apply", {"token": token}).status == 403
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"module": "api", "config": {**BASE["modules"][0]["config"]}}]
+)
+def test_a_plan_of_what_is_in_force_is_no_way_in(runtime, overrides, change):
+    """It changes nothing that runs; to store it is to write all the same."""
+    for scopes in (("read",), ("write:web",)):
+        ask = Client(runtime, Caller("token ci", scopes))
+        token = ask("POST", "plan", change).content["token"]
+        answer = ask("POST", "apply", {"token": token})
+        assert (answer.status, answer.content["code"]) == (403, "E_SCOPE")
+
+    assert overrides.head().tree == {}
+
+
+@pytest.mark.parametrize("strategy", ["surgical", "hold"])
+def test_nobody_carries_out_what_was_not_looked_at(base, overrides, strategy):
+    """A layer below has changed since: 409, and nothing is stored or in force."""
+    with Runtime([base, overrides], modules=MODULES, strategy=strategy) as runtime:
+        ask = Client(runtime, Caller("token ci", ("write:api",)))
+        told = ask("POST", "plan", CHANGES["patch"]).content
+        base.set({**BASE, "limits": {"total": 99}})
+        answer = ask("POST", "apply", {"token": told["token"]})
+
+        assert (answer.status, answer.content["code"]) == (409, "E_CONFLICT")
+        assert "reload" in answer.content["detail"]
+        assert runtime.snapshot.digest == told["base"]
+    assert overrides.head().tree == {}
+
+
+def test_a_plan_on_what_waits_is_carried_out_with_it(base, overrides):
+    """Who applies it has looked at both."""
+    with Runtime([base, overrides], modules=MODULES, strategy="hold") as runtime:
+        ask = Client(runtime)
+        ask("PATCH", CONFIG, {"rate": 5})
+        told = ask("POST", "plan", {"module": "web", "patch": {"rate": 6}}).content
+        done = ask("POST", "apply", {"token": told["token"]})
+
+        assert (done.status, done.content["status"]) == (200, "ok")
+        assert runtime.module("api").config["rate"] == 5
+        assert runtime.snapshot.digest == told["desired"]
 
 
 @pytest.mark.parametrize("change", [{}, CHANGES["patch"]])

@@ -146,18 +146,51 @@ def test_a_refused_change_leaves_everything_as_it_was(
     assert runtime.status()["state"] == "healthy"
 
 
-def test_a_change_beside_an_older_fault_is_kept_and_says_so(ask, base, runtime):
-    """It is stored, not in force, and the answer names what stands in its way."""
+@pytest.mark.parametrize("rate", [5, -5])
+def test_a_change_beside_an_older_fault_is_not_kept(ask, base, runtime, state, rate):
+    """Nobody can tell what its module makes of it; the answer names the fault."""
     wrong = [*BASE["modules"], entry("bad", "nowhere")]
     base.set({**BASE, "modules": wrong})
     runtime.reload()
-    answer = ask("PATCH", CONFIG, {"rate": 5})
+    before = state()
+    answer = ask("PATCH", CONFIG, {"rate": rate})
 
-    assert (answer.status, answer.content["status"]) == (202, "stored")
+    assert (answer.status, answer.content["code"]) == (409, "E_CONFLICT")
     assert [each["code"] for each in answer.content["faults"]] == ["E_MODULETYPE"]
-    base.set(BASE)
+    assert "is refused already because of" in answer.content["detail"]
+    assert state() == before
+
+
+def test_a_change_that_mends_an_older_fault_is_kept(ask, base, runtime):
+    """Also if another one stands: it is stored, and the answer names that."""
+    wrong = [entry("api", rate=-1), entry("web", rate=-1), entry("bad", "nowhere")]
+    base.set({"modules": wrong})
     runtime.reload()
+    kind = "overrides?path=modules.bad.type&restart=allow"
+    mended = ask("PUT", kind, {"value": "limiter"})
+    rest = {"api": {"config": {"rate": 5}}, "web": {"config": {"rate": 5}}}
+    value = {"bad": {"type": "limiter"}, **rest}
+    whole = ask("PUT", "overrides?path=modules&restart=allow", {"value": value})
+
+    assert mended.status == 422
+    assert whole.status == 200, whole.content
     assert runtime.module("api").config["rate"] == 5
+
+
+def test_a_patch_adds_to_what_is_stored_and_not_in_force(base):
+    """What waits for an approval is not lost."""
+    overrides = OverridesSource()
+    layers = [base, overrides]
+    with Runtime(layers, modules=MODULES, strategy="hold") as runtime:
+        ask = Client(runtime)
+        first = ask("PATCH", CONFIG, {"new": {"a": 1}, "hosts": {"n": 1}})
+        ask("PATCH", CONFIG, {"new": {"b": 2}, "hosts": {"m": 2}}, if_match="*")
+        runtime.approve()
+
+        assert first.status == 202
+        config = runtime.module("api").config
+        assert config["new"] == {"a": 1, "b": 2}
+        assert config["hosts"] == {"n": 1, "m": 2}
 
 
 def test_a_module_that_cannot_be_reconfigured_is_not_restarted_by_surprise(
@@ -249,6 +282,8 @@ SECRETS = {
     "mask in a URL": {"url": "db://u:********@h"},
     "mask in a list": {"hosts": [["********"]]},
     "clear": {"password": "canary-in-clear"},
+    "clear beside a number": {"password": "canary-in-clear", "api_key": 12345},
+    "a number": {"api_key": 12345},
     "clear beside a reference": {"password": "canary-in-clear", "host": "${NOWHERE}"},
     "clear in a URL": {"url": "db://u:canary-in-clear@h"},
 }
@@ -256,7 +291,7 @@ SECRETS = {
 
 @pytest.mark.parametrize("body", SECRETS.values(), ids=SECRETS)
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_no_secret_is_stored_in_clear_nor_a_mask(ask, state, method, body):
+def test_no_secret_is_stored_in_clear_nor_a_mask(ask, state, overrides, method, body):
     """Both are refused before anything is stored, and no answer repeats them."""
     before = state()
     answer = ask(method, CONFIG, body)
@@ -264,6 +299,7 @@ def test_no_secret_is_stored_in_clear_nor_a_mask(ask, state, method, body):
     assert (answer.status, answer.content["code"]) == (422, "E_SECRET")
     assert "canary" not in str(answer)
     assert state() == before
+    assert overrides.version is None  # nor for a moment
 
 
 def test_a_reference_is_stored_as_it_is(ask, runtime, overrides, monkeypatch):

@@ -78,12 +78,20 @@ def test_a_key_belongs_to_who_sent_it(runtime, ask):
     assert other("PATCH", CONFIG, {"rate": 5}, idempotency_key="k1").status == 403
 
 
-def test_a_refusal_is_remembered_and_a_failure_is_not(once):
-    """What the service got wrong may go right at the next try."""
-    refused, failed = Counted(422), Counted(503)
+@pytest.mark.parametrize("status", [200, 202, 422])
+def test_what_is_settled_is_remembered(once, status):
+    """A change that was made, or that no repetition makes better."""
+    act = Counted(status)
 
-    assert [once(request("a"), "PUT", refused).content for _ in range(2)] == [1, 1]
-    assert [once(request("b"), "PUT", failed).content for _ in range(2)] == [1, 2]
+    assert [once(request(), "PUT", act).content for _ in range(2)] == [1, 1]
+
+
+@pytest.mark.parametrize("status", [403, 404, 409, 412, 428, 500, 501, 503])
+def test_what_may_go_right_at_the_next_try_is_not(once, status):
+    """Whatever stood in its way may be over."""
+    act = Counted(status)
+
+    assert [once(request(), "PUT", act).content for _ in range(2)] == [1, 2]
 
 
 def test_a_doubled_request_waits_for_the_first(once):
@@ -128,6 +136,30 @@ def test_keys_do_not_pile_up(once):
 
     assert once(request("1024"), "PUT", act).content == 1_025
     assert once(request("0"), "PUT", act).content == 1_026
+
+
+@pytest.mark.parametrize(("others", "later"), [(1_100, 0.0), (1, 90_000.0)])
+def test_what_is_under_way_is_never_forgotten(once, now, others, later):
+    """However many keys come meanwhile, and however long it takes."""
+    act, begun, go = Counted(), threading.Event(), threading.Event()
+
+    def slow():
+        begun.set()
+        go.wait(10)
+        return act()
+
+    first = threading.Thread(target=once, args=(request("first"), "P", slow))
+    first.start()
+    begun.wait(10)
+    now[0] = later
+    for number in range(others):
+        once(request(f"{number}"), "P", Counted())
+    with pytest.raises(Problem, match="another request"):
+        once(request("first", body=b"other"), "P", act)
+    go.set()
+    first.join(10)
+
+    assert act.count == 1
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256])

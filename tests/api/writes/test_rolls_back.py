@@ -109,6 +109,39 @@ def test_a_dependency_that_was_not_there_goes_away_again(ask, runtime, base):
     assert runtime.snapshot.document.modules["api"].depends_on == ()
 
 
+@pytest.mark.parametrize(
+    ("where", "path", "old", "new"),
+    [
+        ({"generation": 3}, "modules.api.config.rate", 5, 1),
+        ({"layer": "overrides", "version": 1}, "modules.api.config.rate", 5, 1),
+        ({"layer": "memory", "version": 1}, "limits.total", 6, 5),
+    ],
+)
+def test_what_it_would_do_is_told_and_not_done(ask, base, state, where, path, old, new):
+    """`?dry_run=true` answers the plan and the changes, and all stays as it is."""
+    base.set({**BASE, "limits": {"total": 6}})
+    ask.api.runtime.reload()
+    ask("PATCH", "modules/web/config", {"rate": 2})
+    ask("PATCH", CONFIG, {"rate": 5})
+    if where.get("layer") == "overrides":
+        where = {**where, "layer": ask("GET", "overrides").content["layer"]}
+    before = state(), len(ask("GET", "versions?layer=memory").content["versions"])
+    told = ask("POST", "rollback?dry_run=true", where)
+
+    assert told.status == 200
+    assert told.content["verdict"] == "apply"
+    assert told.content["changes"] == [{"path": path, "old": old, "new": new}]
+    after = state(), len(ask("GET", "versions?layer=memory").content["versions"])
+    assert after == before
+    assert back(ask, **where).content["digest"] == told.content["desired"]
+
+
+def test_a_way_back_that_is_not_there_has_no_plan(ask):
+    """It is refused as the rollback would be."""
+    for where, status in (({"digest": "0" * 64}, 410), ({"generation": 9}, 404)):
+        assert ask("POST", "rollback?dry_run=true", where).status == status
+
+
 def test_a_refused_way_back_keeps_nothing(ask, runtime, state):
     """Where a module does not take the old values any more, all stays as it is."""
     ask("PATCH", CONFIG, {"rate": 5})

@@ -4,6 +4,6 @@ It asks the operations of `midflight_plugins.api` as the one whose token logged 
 that it can do nothing that the API cannot.
 """
 
-from midflight_plugins.admin.page._routes import routes
+from midflight_plugins.admin.page._routes import is_view, routes
 
-__all__ = ["routes"]
+__all__ = ["is_view", "routes"]

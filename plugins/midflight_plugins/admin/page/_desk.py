@@ -231,11 +231,6 @@ def is_refused(answer: Answer) -> bool:
     return answer.status >= HTTPStatus.BAD_REQUEST
 
 
-def knows(operation: str) -> bool:
-    """Tell whether the API has an operation."""
-    return any(each.operation == operation for each in ROUTES)
-
-
 def route_of(operation: str) -> Route:
     """Return the route of the API that has a name."""
     [route] = [each for each in ROUTES if each.operation == operation]
@@ -260,7 +255,7 @@ def _to_login(request: Request) -> Response:
     if request.headers.get("hx-request"):
         return Response(status_code=401, headers={**HEADERS, "HX-Redirect": login})
     path = request.url.path.removeprefix(root)
-    if request.method == "GET" and path != "/":
+    if request.method in {"GET", "HEAD"} and path != "/":
         query = f"?{request.url.query}" if request.url.query else ""
         login += "?" + urlencode({"next": path + query})
     return RedirectResponse(login, 303, HEADERS)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from midflight.errors import Code
 from midflight_plugins.admin.page._change import once, said
-from midflight_plugins.admin.page._desk import is_refused, knows, route_of
+from midflight_plugins.admin.page._desk import is_refused
 from midflight_plugins.api import Problem
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def entry(visit: Visit) -> Response:
 
 
 def _changes(visit: Visit, record: Mapping[str, Any]) -> Sequence[Any] | None:
-    """Return the values that a change was about, while both sides are remembered."""
-    if not (record.get("base") and record.get("digest") and knows("getDiff")):
+    """Return the values that a change was about, while both sides are kept."""
+    if not (record.get("base") and record.get("digest")):
         return None
     answer = visit.ask("getDiff", base=record["base"], digest=record["digest"])
     found: Sequence[Any] | None = answer.content.get("changes")
@@ -77,19 +77,14 @@ def confirm(visit: Visit) -> Response:
 def _confirm(
     visit: Visit, generation: int, problem: Mapping[str, Any] | None
 ) -> Response:
-    can_plan = any(each.name == "dry_run" for each in route_of("rollback").params)
-    plan: Any = None
-    if can_plan:
-        answer = visit.ask("rollback", {"generation": generation}, dry_run="true")
-        is_plan = not is_refused(answer)
-        plan = answer.content if is_plan else None
-        problem = problem or (None if is_plan else answer.content)
+    answer = visit.ask("rollback", {"generation": generation}, dry_run="true")
+    plan: Any = None if is_refused(answer) else answer.content
+    problem = problem or (None if plan else answer.content)
     return visit.page(
         "rollback.html",
         generation=generation,
         plan=plan,
         once=secrets.token_urlsafe(16),
-        offered=plan is not None or not can_plan,
         problem=problem,
     )
 

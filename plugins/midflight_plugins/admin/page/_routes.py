@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,23 @@ _OPEN = (
     ("POST", "/login", _login.login),
     ("GET", "/page/static/{file}", static),
 )
+_PATHS = [each[:2] for each in _VIEWS] + [each[:2] for each in _OPEN]
+_SHOWN = re.compile(
+    "|".join(
+        re.sub(r"\{\w+\}", "[^/]+", path)
+        for method, path in _PATHS
+        if method == "GET" and "static" not in path
+    )
+)
+
+
+def is_view(path: str) -> bool:
+    """Tell whether a path is one that a browser shows as a page.
+
+    Args:
+        path: below where the application is mounted.
+    """
+    return _SHOWN.fullmatch(path) is not None
 
 
 def routes(context: Context) -> list[PageRoute]:

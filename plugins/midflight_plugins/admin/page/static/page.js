@@ -5,7 +5,6 @@
   const AGAIN = 3000; // ms
   const WORDS = { live: "Live", joining: "Connecting", offline: "Offline, trying again" };
   let timer = 0;
-  let wasLost = false;
 
   const byId = (id) => document.getElementById(id);
 
@@ -21,9 +20,12 @@
     timer = setTimeout(async () => {
       const before = byId("fresh")?.dataset.says;
       if (before === undefined) return;
-      await htmx.ajax("GET", location.pathname + location.search, {
+      const { search } = location;
+      const path = byId("fresh").dataset.at || location.pathname;
+      await htmx.ajax("GET", path + search, {
         source: "#fresh", target: "#fresh", select: "#fresh", swap: "outerMorph",
       });
+      if (location.search !== search) refresh(); // it was searched meanwhile
       htmx.trigger(document.body, "refreshed");
       const { says: after, title } = byId("fresh")?.dataset || {};
       if (title) document.title = title;
@@ -39,22 +41,19 @@
   });
   document.addEventListener("htmx:sse:after:connection", () => {
     tell("live");
-    if (wasLost) refresh();
-    wasLost = false;
+    refresh(); // what came before it was not told
   });
   document.addEventListener("htmx:sse:before:connection", (event) => {
     const { attempt } = event.detail.connection;
-    if (attempt > 0) { wasLost = true; if (!document.hidden) tell("offline"); }
+    if (attempt > 0 && !document.hidden) tell("offline");
   });
   document.addEventListener("htmx:sse:error", (event) => {
-    wasLost = true;
     if (event.detail.status === 401) location.reload(); // to the login
   });
   // the very first connection, which nobody else tries again
   for (const name of ["htmx:error", "htmx:response:error"]) {
     document.addEventListener(name, (event) => {
       if (event.target !== byId("live")) return;
-      wasLost = true;
       tell("offline");
       setTimeout(() => htmx.trigger("#live", "again"), AGAIN);
     });
