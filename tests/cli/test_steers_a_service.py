@@ -275,3 +275,18 @@ def test_a_token_does_what_its_scope_lets_it(started, midflight, folder, monkeyp
     assert first.startswith("healthy")
     assert who == {"ci"}
     assert running.stop() == 0
+
+
+def test_without_a_word_it_is_the_only_service(started, midflight, folder):
+    """Overrides and tokens are those of the one service that runs, wherever it is."""
+    running = started("--admin", "127.0.0.1:0")
+    said = midflight("override", "set", RATE, "7").output
+    token = midflight("token", "create", "ci").stdout
+    listed, known = midflight("override", "list").stdout, midflight("token", "list")
+
+    assert "applied as generation 2" in said
+    assert listed.startswith(f"{RATE} = 7")
+    assert token.startswith("mf_")
+    assert "ci" in known.stdout
+    assert not (folder / "overrides.json").exists()
+    assert running.stop() == 0

@@ -82,6 +82,12 @@ class Client:
         return cls(f"unix:{path}")
 
     @classmethod
+    def beside(cls, state_dir: str | os.PathLike[str]) -> Client | None:
+        """Return the same, `None` if no service has left a socket there."""
+        found = os.path.exists(os.path.join(state_dir, CONTROL))  # noqa: PTH110, PTH118  # no heavier import for it
+        return cls.of(state_dir) if found else None
+
+    @classmethod
     def at(
         cls,
         url: str,

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import click
 
 from midflight.errors import SourceUnavailableError
-from midflight_plugins.api import AnswerError, Client
+from midflight_plugins.api import Client
 from midflight_plugins.cli._address import Address
 from midflight_plugins.cli._not_running import NotRunningError
 from midflight_plugins.cli._resolved import Settings
 from midflight_plugins.cli._state_dir import directory_of, root
+from midflight_plugins.cli._state_dir import running as living
 
-_SOCKET = "control.sock"
 _NOBODY = (FileNotFoundError, NotADirectoryError, ConnectionRefusedError)
 _LOCAL = ("state_dir", "source")  # settings that say which service of this host
 
@@ -87,7 +87,7 @@ class Service(NamedTuple):
         found = directory_of(self.settings)
         if found or self.settings["state_dir"] is False:
             return found
-        running = _running()
+        running = living()
         return str(running[0]) if len(running) == 1 else None
 
     def _directory(self) -> Path:
@@ -97,7 +97,7 @@ class Service(NamedTuple):
         if self.settings["state_dir"] is False:
             msg = "a service without a state directory cannot be asked, but by --url"
             raise click.UsageError(msg)
-        running = _running()
+        running = living()
         if len(running) == 1:
             return running[0]
         if running:
@@ -108,18 +108,3 @@ class Service(NamedTuple):
         nobody = NotRunningError(msg)
         nobody.add_note("if it keeps its state elsewhere, name that with --state-dir")
         raise nobody
-
-
-def _running() -> list[Path]:
-    """Return the state directories in the default place that a service serves."""
-    found = sorted(root().glob(f"*/{_SOCKET}"))
-    return [each.parent for each in found if _lives(each.parent)]
-
-
-def _lives(directory: Path) -> bool:
-    """Tell whether anybody answers there."""
-    try:
-        Client.of(directory).ask("GET", "status")
-    except (SourceUnavailableError, AnswerError) as exc:
-        return isinstance(exc, AnswerError)
-    return True

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 
 class Given(Mapping[str, Any]):
-    """The settings, found when first asked for; `state_dir` is a path or `None`."""
+    """The settings, found when first asked for; `state_dir` is a path or `None`.
+
+    Where nothing says which state directory is meant, it is that of the only service
+    that runs.
+    """
 
     def __init__(self) -> None:
         self.file: str | None = None
@@ -37,9 +41,13 @@ class Given(Mapping[str, Any]):
         settings = self.resolve()
         if name != "state_dir":
             return settings[name]
-        from midflight_plugins.cli._state_dir import directory_of
+        from midflight_plugins.cli._state_dir import directory_of, running
 
-        return directory_of(settings)
+        found = directory_of(settings)
+        if found or settings["state_dir"] is False:
+            return found
+        alive = running()
+        return str(alive[0]) if len(alive) == 1 else None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.resolve())

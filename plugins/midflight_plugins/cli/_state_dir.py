@@ -9,11 +9,13 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from midflight.errors import SourceUnavailableError
 from midflight_plugins.cli._kinds import moved
 from midflight_plugins.cli._passwords import redacted
 from midflight_plugins.cli._resolved import Settings
 
 SYSTEMD = "STATE_DIRECTORY"
+_SOCKET = "control.sock"
 _READABLE = 24  # characters of a name; a socket's whole path has at most 107
 
 
@@ -38,6 +40,23 @@ def root() -> Path:
     if not base.startswith("/"):  # by its specification, a relative one is ignored
         base = os.path.expanduser("~/.local/state")  # noqa: PTH111  # a `Path` raises where there is no home
     return Path(base, "midflight")
+
+
+def running() -> list[Path]:
+    """Return the state directories in the default place that a service serves."""
+    found = sorted(root().glob(f"*/{_SOCKET}"))
+    return [each.parent for each in found if _lives(each.parent)]
+
+
+def _lives(directory: Path) -> bool:
+    """Tell whether anybody answers there."""
+    from midflight_plugins.api import AnswerError, Client
+
+    try:
+        Client.of(directory).ask("GET", "status")
+    except (SourceUnavailableError, AnswerError) as exc:
+        return isinstance(exc, AnswerError)
+    return True
 
 
 def made(directory: str) -> str:

@@ -239,9 +239,11 @@ class Listener:
 
     async def _swap(self, new: Prepared) -> None:
         old = self._now
+        self._now = old or new  # a first request may come before `open` returns
         try:
             await new.door.open(new.config)
         except BaseException:
+            self._now = old
             await self._discard(new)
             raise
         self._leaving.discard(new.door)

@@ -134,7 +134,15 @@ def _changed(ctx: click.Context, path: str, value: Any, options: dict[str, Any])
 
 
 def _client(options: dict[str, Any], *, is_local: bool) -> Client | None:
-    from midflight_plugins.overrides._settings import state_dir
+    """Return what asks the service of a URL, or that of the settings' state directory.
 
-    own = state_dir() if options["url"] else None
-    return given_client(options, own, is_local=is_local)
+    The latter only where no store is named: the service knows its own.
+    """
+    from midflight_plugins.overrides._settings import state_dir, store_uri
+
+    named = is_local or bool(store_uri())
+    own = None if named and not options["url"] else state_dir()
+    client = given_client(options, own, is_local=is_local)
+    if client is None and own and not named:
+        return Client.beside(own)
+    return client
