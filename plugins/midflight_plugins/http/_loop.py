@@ -19,7 +19,7 @@ class LoopThread:
 
     def __init__(self, name: str) -> None:
         self.loop = asyncio.new_event_loop()
-        self._stopping = False
+        self._ended = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -52,15 +52,21 @@ class LoopThread:
 
     def close(self, timeout: float) -> None:
         """Cancel what still runs, end the thread and close the loop."""
-        self._stopping = True
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.loop.call_soon_threadsafe(self._ended.set)
         self._thread.join(timeout)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
-        while not self._stopping:
+        # A main task: where there is none, anyio takes each request for one, and starts
+        # and ends a thread for every call that it makes on a thread.
+        main = self.loop.create_task(self._ended.wait())
+        while not self._ended.is_set():
+            if main.done():
+                main = self.loop.create_task(self._ended.wait())
             try:
-                self.loop.run_forever()
+                self.loop.run_until_complete(main)
+            except asyncio.CancelledError:
+                _log.debug("the application cancelled every task")
             except (SystemExit, KeyboardInterrupt):
                 # asyncio lets these out of a task of the application's; others live on
                 _log.exception("the application tried to exit")
