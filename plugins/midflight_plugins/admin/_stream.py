@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from starlette.responses import StreamingResponse
@@ -40,14 +42,21 @@ class _Listener:
 
 
 class _Response(StreamingResponse):
-    """An answer that counts from its very start to its end."""
+    """An answer that counts, and listens, from its very start to its end.
+
+    Before its status is sent: whoever has read that misses nothing any more.
+    """
 
     under_way: set[_Response]
+    listening: Callable[[], AbstractContextManager[_Listener]]
+    texts: Callable[[_Listener], AsyncIterator[str]]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.under_way.add(self)
         try:
-            await super().__call__(scope, receive, send)
+            with self.listening() as listener:
+                self.body_iterator = self.texts(listener)
+                await super().__call__(scope, receive, send)
         finally:
             self.under_way.discard(self)
 
@@ -92,31 +101,31 @@ class Streams:
             raise Problem(503, Code.E_RATE, msg, headers={"Retry-After": "5"})
         last = request.headers.get("last-event-id")
         answer = _Response(
-            self._texts(last, is_valid),
+            (),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
-        answer.under_way = self._under_way
+        answer.under_way, answer.listening = self._under_way, self._listening
+        answer.texts = functools.partial(self._texts, last, is_valid)
         return answer
 
     async def _texts(
-        self, last: str | None, is_valid: Callable[[], bool]
+        self, last: str | None, is_valid: Callable[[], bool], listener: _Listener
     ) -> AsyncIterator[str]:
-        with self._listening() as listener:
-            yield ": connected\n\n"
-            told = 0
-            for missed in Events.of(self._runtime).since(last):
-                told = max(told, missed.number)
-                yield _text(missed)
+        yield ": connected\n\n"
+        told = 0
+        for missed in Events.of(self._runtime).since(last):
+            told = max(told, missed.number)
+            yield _text(missed)
+        quiet = time.monotonic()
+        while (event := await self._next(listener, is_valid)) is not None:
+            if event is not _NOTHING and event.number > told:
+                yield _text(event)
+            elif time.monotonic() - quiet < _PING:
+                continue
+            else:
+                yield ": ping\n\n"
             quiet = time.monotonic()
-            while (event := await self._next(listener, is_valid)) is not None:
-                if event is not _NOTHING and event.number > told:
-                    yield _text(event)
-                elif time.monotonic() - quiet < _PING:
-                    continue
-                else:
-                    yield ": ping\n\n"
-                quiet = time.monotonic()
 
     async def _next(
         self, listener: _Listener, is_valid: Callable[[], bool]
