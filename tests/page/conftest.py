@@ -166,7 +166,7 @@ def log_in(service: Service, client: httpx2.Client) -> Callable[[str], httpx2.Re
 def browser(servers_required: bool) -> Iterator[Browser]:
     """Start Chromium, once for each file: its event loop must not outlive the file."""
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import expect, sync_playwright
     except ImportError:
         missing = "playwright"
     else:
@@ -175,6 +175,7 @@ def browser(servers_required: bool) -> Iterator[Browser]:
         pytest.fail(f"{missing} is not installed")
     if missing:
         pytest.skip(f"{missing} is not installed")
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield found
