@@ -141,6 +141,16 @@ class Midflight(Process):
         """Let it find the module type."""
         return {**super().environment(), "PYTHONPATH": str(HERE)}
 
+    def _wait(self) -> None:
+        super()._wait()
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            with contextlib.closing(self.connected()) as connection:
+                connection.request("GET", "/readyz", headers=self.headers)
+                if connection.getresponse().status == http.HTTPStatus.OK:
+                    return
+            time.sleep(0.05)
+
     def body(self, value: int) -> dict:
         """Return the one value."""
         return {"rate": value}

@@ -227,8 +227,8 @@ class Attempts(Reading):
 
     def _tell(self, hook: str, **arguments: Any) -> Steps[None]:
         """Call each observer by itself; none can hurt another."""
-        for call in self.engine.each(hook, **arguments):
-            yield from quietly(attrs.evolve(call, limit=_OBSERVER_LIMIT))
+        for call in self.engine.each(hook, _OBSERVER_LIMIT, **arguments):
+            yield from quietly(call)
 
 
 def _failed(error: Exception, reason: Reason, code: Code) -> Outcome:

@@ -110,22 +110,27 @@ class Engine:
         self, label: str, hook: str, function: Callable[..., Any], **named: Any
     ) -> Call:
         """Return the call of code that no participant owns, known by its label."""
-        owner = self._owners.setdefault(label, Owner(label, hides=self.hidden))
-        return Call(functools.partial(function, **named), owner, hook, self.deadline)
+        owner, call = self._owner(label), functools.partial(function, **named)
+        return Call(call, owner, hook, self.deadline)
+
+    def _owner(self, label: str) -> Owner:
+        return self._owners.setdefault(label, Owner(label, hides=self.hidden))
 
     def hidden(self) -> set[str]:
         """Return the secrets that no error may show; sought only when there is one."""
         known = (self.snapshot.document, self.recent, self.wanted or self.recent)
         return {text for each in known for text in hidden_in(each.as_mapping())}
 
-    def each(self, hook: str, **arguments: Any) -> Iterator[Call]:
+    def each(
+        self, hook: str, limit: float | None = None, **arguments: Any
+    ) -> Iterator[Call]:
         """Yield the call of each plugin's implementation of a hook, by itself."""
         arguments["runtime"] = self.hooks.runtime
         for impl in getattr(self.hooks.hook, hook).get_hookimpls():
+            owner = self._owner(f"plugin `{impl.plugin_name}`")
             named = {name: arguments[name] for name in impl.argnames}
-            yield self.foreign(
-                f"plugin `{impl.plugin_name}`", hook, impl.function, **named
-            )
+            call = functools.partial(impl.function, **named)
+            yield Call(call, owner, hook, limit or self.deadline)
 
     # -- modules -----------------------------------------------------------------
 

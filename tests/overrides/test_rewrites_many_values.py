@@ -9,9 +9,10 @@ import pytest
 
 from midflight import Plan, Runtime, hookimpl
 from midflight.errors import MidflightError, StoppedError
+from midflight_plugins.memory import MemorySource
 from midflight_plugins.overrides import OverridesSource, RefusedError
 
-from .conftest import Limiter
+from .conftest import BASE, Limiter
 
 RATE = ("modules", "api", "config", "rate")
 DUE = 30.0  # s
@@ -164,3 +165,33 @@ def test_nothing_is_kept_while_the_runtime_stops(overrides, base):
 def test_a_path_is_read_as_set_reads_it(overrides):
     """For who wants to know what it leads to."""
     assert overrides.keys('modules."a.b".config') == ("modules", "a.b", "config")
+
+
+def test_a_module_that_hangs_does_not_keep_who_writes():
+    """Whoever watches the store, its hint is not served on the writer's thread."""
+    free = threading.Event()
+
+    class Stuck(Limiter):
+        @hookimpl
+        def reconfigure(self, config):
+            if config["rate"] == 7:
+                free.wait(DUE)
+
+    overrides, ended = OverridesSource(), []
+
+    def write(rate):
+        try:
+            ended.append(overrides.set(RATE, rate).state)
+        except RefusedError as exc:
+            ended.append(str(exc.faults[0].code))
+
+    base = MemorySource(BASE)
+    modules, layers = {"limiter": Stuck}, [base, overrides]
+    with Runtime(layers, modules=modules, watch=True, deadline=0.2):
+        for rate in (7, 8):
+            writer = threading.Thread(target=write, args=(rate,), daemon=True)
+            writer.start()
+            writer.join(DUE / 2)
+        free.set()
+
+    assert ended == ["E_TIMEOUT", "applied"]

@@ -8,131 +8,23 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
-import sys
-import tempfile
 import uuid
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 
-from midflight.testing import wait_until
-
-PATIENCE = 60  # s, before a server counts as one that does not start
-PORTS = range(20_000, 32_000)  # below those that systems hand out by themselves
-
-# Ends the server and removes its folder when the tests are gone, even by SIGKILL.
-GUARD = """
-import contextlib, os, shutil, signal, sys
-pid = 0
-for line in sys.stdin:
-    pid = int(line)
-if pid:
-    with contextlib.suppress(OSError):
-        os.kill(pid, signal.SIGKILL)
-shutil.rmtree(sys.argv[1], ignore_errors=True)
-"""
+from midflight.testing import Server, lacking
 
 
-def lacking(what, package):
-    """Skip the test for want of a program, or fail it where servers are required."""
-    message = f"no {what} here: install the Debian package `{package}`"
-    if os.environ.get("MIDFLIGHT_REQUIRE_SERVERS") == "1":
-        pytest.fail(message)
-    pytest.skip(message)
-
-
-def free_port():
-    """Return a port nobody listens on, that no outgoing connection will take."""
-    for port in random.SystemRandom().sample(PORTS, 100):  # seeded alike elsewhere
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise RuntimeError("no free port")
-
-
-def children_of(pid):
-    """Return the processes that a process has started."""
-    with contextlib.suppress(OSError):
-        tasks = Path(f"/proc/{pid}/task").glob("*/children")
-        return [int(child) for task in tasks for child in task.read_text().split()]
-    return []
-
-
-def is_alive(pid):
-    """Tell whether a process runs: one that only waits to be reaped does not."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] not in "ZX"
-
-
-class Server:
-    """One server in a folder and on a port of its own.
-
-    Attributes:
-        port: where it listens on 127.0.0.1; stays the same over a restart.
-        process: the running server, or None.
-    """
+class DatabaseServer(Server):
+    """A database server, and what can be done to it."""
 
     scheme = user = password = catalogue = ""
-    farewell = signal.SIGTERM
-
-    def __init__(self):
-        self.port = free_port()
-        self.process: Any = None
-        self.identity: dict = {}  # who runs the server, for `subprocess`
-        # As root, a folder that the server's own user can reach.
-        self.folder = Path(tempfile.mkdtemp(dir="/tmp" if os.getuid() == 0 else None))
-        self._guard: Any = subprocess.Popen(
-            [sys.executable, "-Ic", GUARD, self.folder],
-            stdin=subprocess.PIPE,
-            start_new_session=True,
-            text=True,
-        )
-
-    def start(self):
-        """Start the server on its port and data, and wait until it answers."""
-        if self.process is not None:
-            return
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command(), stdout=log, stderr=log, cwd=self.folder, **self.identity
-            )
-        self._tell_guard(self.process.pid)
-        wait_until(self._has_started, f"the start of {self.command()[0]}", PATIENCE)
-
-    def kill(self):
-        """Kill the server with all of its processes; wait until they are gone."""
-        if self.process is None:
-            return
-        self.process.send_signal(signal.SIGSTOP)  # it starts no more of them
-        pids = [self.process.pid, *children_of(self.process.pid)]
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self._gone(pids)
-
-    def stop(self):
-        """Ask the server to end, as an operator does."""
-        if self.process is None:
-            return
-        pids = [self.process.pid, *children_of(self.process.pid)]
-        self.process.send_signal(self.farewell)
-        self._gone(pids)
-
-    def finish(self):
-        """End the server for good and remove its folder."""
-        self.kill()
-        self._guard.stdin.close()
-        self._guard.wait(PATIENCE)
 
     def url(self, database, *, port=None, user=None, password=None):
         """Return SQLAlchemy's address of a database, perhaps through another port."""
@@ -163,29 +55,6 @@ class Server:
             return True
         return False
 
-    def command(self):
-        """Return the command line of the server."""
-        raise NotImplementedError
-
-    @property
-    def _log(self):
-        return self.folder / "log"
-
-    def _has_started(self):
-        if self.process.poll() is not None:
-            raise RuntimeError(f"{self.command()[0]} ended:\n{self._log.read_text()}")
-        return self.answers()
-
-    def _gone(self, pids):
-        self.process.wait(PATIENCE)
-        self.process = None
-        self._tell_guard(0)
-        wait_until(lambda: not any(map(is_alive, pids)), "its end", PATIENCE)
-
-    def _tell_guard(self, pid):
-        self._guard.stdin.write(f"{pid}\n")
-        self._guard.stdin.flush()
-
     def _prepare(self, *command):
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, **self.identity
@@ -194,7 +63,7 @@ class Server:
             raise RuntimeError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
 
 
-class Postgres(Server):
+class Postgres(DatabaseServer):
     """PostgreSQL, which refuses to run as root; any password will do."""
 
     scheme, catalogue = "postgresql+psycopg", "postgres"
@@ -248,7 +117,7 @@ class Postgres(Server):
         self.run(f"DROP DATABASE {database} WITH (FORCE)")
 
 
-class MariaDB(Server):
+class MariaDB(DatabaseServer):
     """MariaDB, with one user who needs a password."""
 
     scheme, catalogue = "mysql+pymysql", "mysql"
@@ -303,22 +172,14 @@ class MariaDB(Server):
 
 @pytest.fixture(scope="session")
 def _postgres():
-    server = Postgres(Postgres.programs())
-    try:
-        server.start()
+    with Postgres(Postgres.programs()) as server:
         yield server
-    finally:
-        server.finish()
 
 
 @pytest.fixture(scope="session")
 def _mariadb():
-    server = MariaDB(*MariaDB.programs())
-    try:
-        server.start()
+    with MariaDB(*MariaDB.programs()) as server:
         yield server
-    finally:
-        server.finish()
 
 
 @pytest.fixture

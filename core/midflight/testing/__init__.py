@@ -14,6 +14,7 @@ pytest.register_assert_rewrite(
 
 from midflight.testing._fakes import FakeModule, FakeSource  # noqa: E402  # after the line above, so that asserts speak
 from midflight.testing._modules import ModuleContract  # noqa: E402  # as above
+from midflight.testing._servers import Server, free_port, lacking  # noqa: E402  # as above
 from midflight.testing._sources import SourceContract  # noqa: E402  # as above
 from midflight.testing._strategies import StrategyContract  # noqa: E402  # as above
 from midflight.testing._system import FakeSystem, wait_until  # noqa: E402  # as above
@@ -23,7 +24,10 @@ __all__ = [
     "FakeSource",
     "FakeSystem",
     "ModuleContract",
+    "Server",
     "SourceContract",
     "StrategyContract",
+    "free_port",
+    "lacking",
     "wait_until",
 ]

@@ -72,9 +72,8 @@ class Metrics:
         return Answer(content, kind=CONTENT_TYPE_PLAIN_0_0_4)
 
     def _happened(self, event: Event) -> None:
-        data = event.data
-        self._reloads.labels(data["outcome"], data["reason"]).inc()
-        self._seconds.observe(data["seconds"])
+        self._reloads.labels(event.name, event.reason).inc()
+        self._seconds.observe(event.seconds)
 
 
 class _Status(Collector):

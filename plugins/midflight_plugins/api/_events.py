@@ -35,12 +35,16 @@ class Event(NamedTuple):
             that happened while 7 was in force; empty for `missed`.
         name: that of the outcome, or `missed`: some that came between are forgotten.
         text: its data as JSON.
+        reason: that of the outcome.
+        seconds: how long the attempt took.
     """
 
     number: int
     id: str
     name: str
     text: str  # one object, where thousands would hold up each garbage collection
+    reason: str = ""
+    seconds: float = 0.0
 
     @property
     def data(self) -> Any:
@@ -88,7 +92,8 @@ class Events:
             self._installs.append(json.dumps(_install(outcome)))
         mark = f"{generation}.{count}" if count else str(generation)
         text = json.dumps(data, default=str)
-        self._append(Event(next(self._numbers), mark, outcome.name, text))
+        told = (text, str(outcome.reason), outcome.seconds)
+        self._append(Event(next(self._numbers), mark, outcome.name, *told))
 
     def _append(self, event: Event) -> None:
         if len(self._ring) == self._ring.maxlen:

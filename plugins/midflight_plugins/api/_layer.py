@@ -36,8 +36,8 @@ def writable(api: Api) -> Layer:
         StoppedError: if the runtime is not running.
         Problem: 409 if there is none.
     """
-    if not api.runtime.running:
-        msg = "the process is not running a configuration"
+    if not (api.runtime.running and api.runtime.snapshot.generation):
+        msg = "the process is not running a configuration (yet); try again"
         raise StoppedError(msg)
     layer = overrides_layer(api.runtime.snapshot)
     if layer is None or not hasattr(layer.participant.target, "rewrite"):

@@ -228,6 +228,5 @@ def _with_types(document: Document) -> Document:
 def _token(states: Sequence[tuple[str, str, str]]) -> str:
     """Return a digest of what the layers are at."""
     import hashlib
-    import json
 
-    return hashlib.sha256(json.dumps(states).encode()).hexdigest()
+    return hashlib.sha256(repr(states).encode(errors="replace")).hexdigest()

@@ -95,7 +95,8 @@ class FileSource:
         Where those are not what was last read, the files are parsed, since they say
         what they import; a `load` of the same bytes then has nothing left to do.
         """
-        root, seen = self._real_root(), self._seen
+        seen = self._seen
+        root = self._real_root() if len(seen) > 1 else ""
         files = [
             read(path, self._limits.max_size, None if path == self._own else root)
             for path in seen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ class Followers:
     def __init__(self) -> None:
         self._known: tuple[weakref.ref[Runtime], ...] = ()
         self._turn = Turn()
+        self._mine = threading.local()
 
     def add(self, runtime: Runtime) -> None:
         """Remember a runtime that reads the source."""
@@ -52,9 +54,18 @@ class Followers:
         """
         running = self._running()
         with self._turn.taken(running) as is_taken:
-            yield _Judge(self, approves) if is_taken else Nobody()
+            self._mine.asked = running if is_taken else ()
+            try:
+                yield _Judge(self, approves) if is_taken else Nobody()
+            finally:
+                self._mine.asked = ()
         for runtime in () if is_taken else running:
             runtime.hint()
+
+    def asks(self, runtime: Runtime) -> bool:
+        """Tell whether this thread writes, and asks that runtime afterwards."""
+        asked = getattr(self._mine, "asked", ())
+        return any(each is runtime for each in asked)
 
     def before(self) -> tuple[Fault, ...]:
         """Return what the runtimes refuse already."""

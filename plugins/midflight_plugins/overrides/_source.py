@@ -249,10 +249,16 @@ class OverridesSource:
         self, notify: Callable[[], None], runtime: Runtime
     ) -> AbstractContextManager[object] | None:
         """Watch the store, if it can be watched."""
+
+        def told() -> None:
+            # Not on the thread of a writer: a module that hangs would keep it for ever.
+            if not self._followers.asks(runtime):
+                notify()
+
         store = self._kept.participant(runtime)
         watch: AbstractContextManager[object] | None = None
         if store.has("watch"):
-            watch = store.invoke("watch", notify=notify)
+            watch = store.invoke("watch", notify=told)
         return watch
 
     @hookimpl

@@ -104,8 +104,8 @@ def _identity(path: str) -> str:
 
 def inputs(
     uses: Mapping[Reference, Found], resolvers: Resolvers, runtime: Runtime, key: bytes
-) -> str | None:
-    """Return a token of what references stand for now; `None` if there are none."""
+) -> str:
+    """Return a token of what references stand for now."""
     code = hashlib.blake2b(key=key, digest_size=16)
     for reference in sorted(uses, key=str):
         try:
@@ -116,7 +116,7 @@ def inputs(
         except UnresolvedError as exc:
             token = str(exc)
         code.update(f"{reference}\0{token}\0".encode(errors="surrogateescape"))
-    return code.hexdigest() if uses else None
+    return code.hexdigest()
 
 
 def watched(

@@ -99,7 +99,8 @@ class State:
     def inputs(self, runtime: Runtime) -> str | None:
         """Return a token of what the references of the last document stand for now."""
         self._follow(runtime)
-        return inputs(self._seen.uses, self.resolvers, runtime, self._key)
+        uses = self._seen.uses
+        return inputs(uses, self.resolvers, runtime, self._key) if uses else None
 
     @contextlib.contextmanager
     def following(self, runtime: Runtime) -> Iterator[None]:

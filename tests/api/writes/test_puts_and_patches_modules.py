@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from midflight import Plan, Runtime, hookimpl
 from midflight_plugins.memory import MemorySource
 from midflight_plugins.overrides import OverridesSource
 
-from .conftest import BASE, CONFIG, MODULES, Client, entry
+from .conftest import BASE, CONFIG, MODULES, Client, Limiter, entry
 
 
 def config_of(runtime, name="api"):
@@ -349,3 +351,29 @@ def test_the_tag_changes_with_what_is_stored_and_not_in_force(base):
         assert ask("PATCH", CONFIG, {"burst": 1}, if_match=tag).status == 412
         assert ask("PATCH", CONFIG, {"burst": 1}).status == 428
         assert ask.tag() != tag
+
+
+def test_a_service_that_starts_is_not_there_yet():
+    """A change before the first generation is told to come back, not that it cannot."""
+    started, may_go = threading.Event(), threading.Event()
+
+    class Slow(Limiter):
+        @hookimpl
+        def start(self, config):
+            super().start(config)
+            started.set()
+            assert may_go.wait(20)
+
+    layers = [MemorySource({"modules": [entry("api", rate=1)]}), OverridesSource()]
+    runtime = Runtime(layers, modules={"limiter": Slow})
+    thread = threading.Thread(target=runtime.start)
+    thread.start()
+    try:
+        assert started.wait(20)
+        answer = Client(runtime)("PATCH", CONFIG, {"rate": 5})
+    finally:
+        may_go.set()
+        thread.join()
+        runtime.stop()
+
+    assert (answer.status, answer.content["code"]) == (503, "E_STOPPED")
