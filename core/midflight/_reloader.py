@@ -279,7 +279,9 @@ class Reloader:
             self._engine, lambda: max(0.05, (due - self._system.monotonic()) * 0.75)
         )
         self._watch = None
-        for call in (self._watch_end, *reversed(self._lifespans or ())):
+        source = self.attempts.source
+        end = source.call("stop") if source.has("stop") else None
+        for call in (self._watch_end, *reversed(self._lifespans or ()), end):
             if call is not None:
                 yield from quietly(call)
         self._driver.close()

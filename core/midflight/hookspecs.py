@@ -4,9 +4,9 @@ Each docstring answers six questions: *Called* when and by whom; *Thread* and wh
 overlap; *Arguments*; *Returns*; *Raises* and who survives it; *Since*.
 
 Three roles are participants: live objects with `@hookimpl` methods. Sources have
-`load`, `hash`, `watch`, `put`, `history`, `read_version`; strategies `on_change`;
-modules `prepare`, `start`, `reconfigure`, `probe`, `discard`, `stop`. The core calls
-one participant at a time, and registered plugins may wrap any such call with
+`load`, `hash`, `watch`, `put`, `history`, `read_version`, `stop`; strategies
+`on_change`; modules `prepare`, `start`, `reconfigure`, `probe`, `discard`, `stop`. The
+core calls one participant at a time, and plugins may wrap any such call with
 `@hookimpl(wrapper=True)`. An implementation names only the arguments it wants, among
 them `runtime` and, for a participant's hook, `participant`: whose it is, as in
 "module `web` (http)", so that a wrapper can tell. Any hook of a participant may be
@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 __all__ = ["Health", "Layer", "Loaded", "Version", "hookimpl", "hookspec"]
 __all__ += ["journal", "lifespan", "on_apply", "on_outcome", "recall", "record"]
 __all__ += ["restore"]
-SOURCE_HOOKS = frozenset({"load", "hash", "watch", "put", "history", "read_version"})
+SOURCE_HOOKS = frozenset(
+    {"load", "hash", "watch", "put", "history", "read_version", "stop"}
+)
 STRATEGY_HOOKS = frozenset({"on_change"})
 MODULE_HOOKS = frozenset(
     {"prepare", "start", "reconfigure", "probe", "discard", "stop"}
@@ -328,8 +330,10 @@ def stop(participant: str, runtime: Runtime) -> None:
     """End all work and let go of everything. Optional.
 
     Called: once for each started object, before what it depends on is stopped (of a
-        class with `overlap`: after the change); also if its `start` failed.
-    Thread: the one that applies, within the module's deadline.
+        class with `overlap`: after the change); also if its `start` failed. Of a
+        source: when the runtime stops, after its watch was left. Another runtime may
+        have the same source object, and go on with it.
+    Thread: the one that applies, within the deadline.
     Arguments: `runtime` is the runtime that stops it.
     Returns: nothing.
     Raises: an exception is logged and reported as a warning; the module is gone.

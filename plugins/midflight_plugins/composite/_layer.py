@@ -250,6 +250,14 @@ class Part:
         act = functools.partial(self._guarded, "watch", function)
         return self._watching.call("watch", act) if self._watching else act()
 
+    def stop(self) -> None:
+        """Let its source let go of what it holds; what fails stops no other layer."""
+        if self.participant is not None and self.participant.has("stop"):
+            try:
+                self._call("stop")
+            except MidflightError as exc:
+                _log.warning("%s", exc)
+
     def invoke(self, hook: str, **arguments: Any) -> Any:
         """Call a hook of its source on this thread.
 

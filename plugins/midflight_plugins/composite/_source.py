@@ -129,6 +129,12 @@ class CompositeSource:
         """Watch every layer by its own watch; what has none is found by sweep."""
         return Watching(self._ready(runtime), notify, self._watches)
 
+    @hookimpl
+    def stop(self) -> None:
+        """Let every layer let go of what it holds."""
+        for part in self._parts:
+            part.stop()
+
     # -- inside ------------------------------------------------------------------
 
     def _ready(self, runtime: Runtime) -> tuple[Part, ...]:

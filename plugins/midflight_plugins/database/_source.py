@@ -202,6 +202,7 @@ class DatabaseSource:
             )
         return self._loaded(row, runtime, name)
 
+    @hookimpl(specname="stop")
     def close(self) -> None:
         """Close every connection; the next call of a hook opens another."""
         if self._stored is not None:

@@ -262,6 +262,13 @@ class OverridesSource:
         return watch
 
     @hookimpl
+    def stop(self, runtime: Runtime) -> None:
+        """Let the store let go of what it holds."""
+        store = self._kept.participant(runtime)
+        if store.has("stop"):
+            store.invoke("stop")
+
+    @hookimpl
     def put(
         self,
         document: Document,
