@@ -6,10 +6,10 @@ import itertools
 import json
 
 import pytest
-from midflight_sample.folder import FolderSource
 
 from midflight.errors import InvalidConfigurationError
 from midflight.testing import SourceContract
+from midflight_sample.folder import FolderSource
 
 
 class TestFolder(SourceContract):

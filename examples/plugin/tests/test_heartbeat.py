@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from midflight_sample.heartbeat import Heartbeat
 
 from midflight import Runtime
 from midflight.testing import ModuleContract, wait_until
+from midflight_sample.heartbeat import Heartbeat
 
 
 class TestHeartbeat(ModuleContract):
