@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 def _reload(api: Api, request: Request) -> Answer:
     body = body_of(request, optional=True)
     check_keys(body, ("actor",))
-    caller = request.caller
-    actor = plain(text_in(body, "actor")) if caller.names_others else ""
-    actor = actor or caller.name
+    caller, told = request.caller, plain(text_in(body, "actor"))
+    actor = (told if caller.names_others else "") or caller.name
     return Answer(outcome_data(api.runtime.reload(actor=actor)))
 
 

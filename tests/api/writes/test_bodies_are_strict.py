@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from midflight_plugins.api import ROUTES
+from midflight_plugins.api import ROUTES, Caller
 
-from .conftest import CONFIG
+from .conftest import CONFIG, Client
 
 BODIES = {
     "trailing bytes": (b'{"rate": 5} x', 400, "E_SYNTAX"),
@@ -120,3 +120,12 @@ def test_what_no_document_can_hold_is_refused(ask, state, value, code):
 
     assert told(ask("PATCH", CONFIG, {"rate": value})) == (422, code)
     assert state() == before
+
+
+@pytest.mark.parametrize("scopes", [("admin",), ("write:*",)])
+def test_an_actor_is_a_text_whoever_asks(runtime, scopes):
+    """It is checked also of who cannot name another one."""
+    asked = Client(runtime, Caller("token bench", scopes))
+    answer = asked("POST", "reload", {"actor": {"name": "ada"}})
+
+    assert told(answer) == (422, "E_TYPE")
