@@ -60,12 +60,9 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 def contrib(session: nox.Session) -> None:
     """Run the tests of every distribution in `contrib_sources`."""
-    found = sorted(ROOT.glob("contrib_sources/*/pyproject.toml"))
-    if not found:
-        session.skip("no distribution in contrib_sources yet")
-    install(session, "test")
-    for project in found:
-        session.install("--editable", str(project.parent))
+    session.install("--editable", ".")
+    for project in sorted(ROOT.glob("contrib_sources/*/pyproject.toml")):
+        session.install("--editable", f"{project.parent}[test]")
         session.run("python", "-Im", "pytest", str(project.parent), *session.posargs)
 
 
@@ -90,4 +87,5 @@ def demo(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure; the figures of one run compare with each other only."""
     install(session, "bench")
+    session.install("--requirement", "contrib_sources/requirements.txt")
     session.run("python", "benchmarks/run.py", *session.posargs)

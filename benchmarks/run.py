@@ -14,6 +14,7 @@ PARTS = (
     "edit_to_module",
     "layers",
     "database",
+    "stores",
     "admin",
     "start",
     "restart",

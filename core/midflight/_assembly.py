@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from midflight._plugins import OURS, Hooks, Participant, PluginRegistry, create
+from midflight._entries import OURS, is_block
+from midflight._plugins import Hooks, Participant, PluginRegistry, create
 from midflight._system import log
 from midflight.errors import PluginError
 
@@ -14,21 +15,29 @@ def register(
 ) -> None:
     """Register our own plugins and those that are allowed; isolate broken ones.
 
+    A `no:WORD` keeps away what it names, for the runtime as a whole.
+
     Raises:
         PluginError: if a name is unknown, or an object that was handed over is wrong.
     """
+    registry = hooks.runtime.registry = registry.without(plugins := tuple(plugins))
     known = [entry for entry in registry.entries() if entry.role == "plugin"]
-    ours = [entry.name for entry in known if entry.distribution == OURS]
-    given = (*ours, *plugins)
+    given = [
+        *(e.name for e in known if e.distribution == OURS and e.state != "blocked"),
+        *(each for each in plugins if not is_block(each)),
+    ]
     for plugin in {p if isinstance(p, str) else id(p): p for p in given}.values():
         if not isinstance(plugin, str):
             hooks.register(plugin)
             continue
         try:
             found = registry.load("plugin", plugin)
-            if isinstance(found, type):
-                found = create(found, f"plugin `{plugin}`")
-            hooks.register(found, plugin)
+            made = (
+                create(found, f"plugin `{plugin}`")
+                if isinstance(found, type)
+                else found
+            )
+            hooks.register(made, plugin)
         except PluginError as exc:
             if plugin not in {entry.name for entry in known}:
                 raise

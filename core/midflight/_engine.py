@@ -217,7 +217,7 @@ class Engine:
             )
         known = sorted({*self.kinds, *self.registry.names("module")})
         if entry.type in known:
-            return Fault(Code.E_MODULETYPE, str(error), ("type",), hint="reinstall it")
+            return Fault(Code.E_MODULETYPE, str(error), ("type",))
         near = did_you_mean(entry.type, known)
         return Fault(
             Code.E_MODULETYPE,
@@ -237,7 +237,7 @@ class Engine:
             return config
         try:
             value = yield self.foreign(
-                f"configuration type `{getattr(kind, '__name__', kind)}`",
+                f"configuration type `{getattr(kind, '__name__', 'schema')}`",
                 "structure",
                 self.hooks.hook.structure,
                 config=config,
@@ -255,7 +255,7 @@ class Engine:
                 Fault(
                     Code.E_TYPE,
                     f"no plugin can structure {kind!r}",
-                    hint="use an attrs class or a dataclass",
+                    hint="attrs, dataclass, TypedDict, pydantic, msgspec, JSON Schema",
                 )
             )
         return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,14 +13,14 @@ import pluggy
 from midflight import errors, hookspecs
 from midflight._bridge import GRACE, Bridge
 from midflight._driver import Call, Owner
+from midflight._entries import OURS, PluginEntry, barred, identity, installed, is_block
 from midflight.errors import PluginApiError, PluginError
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint, EntryPoints
+    from importlib.metadata import EntryPoints
 
     from midflight._runtime import Runtime
 
-OURS = "midflight"
 GROUPS = {
     "source": "midflight.sources",
     "module": "midflight.modules",
@@ -37,64 +37,42 @@ ROLES = {
 _WRAPPED = hookspecs.SOURCE_HOOKS | hookspecs.MODULE_HOOKS | {"transform"}
 
 
-@attrs.define(eq=False)
-class PluginEntry:
-    """One entry point, and what became of it.
-
-    Args:
-        role: `source`, `module`, `strategy` or `plugin`.
-        name: the entry point's name, which is the type name.
-        distribution: the distribution that declares it.
-        version: that distribution's version.
-        target: `package.module:attribute`.
-        state: `available`, `loaded`, `failed`, `conflict` or `reserved`.
-        reason: why it cannot be used.
-    """
-
-    role: str
-    name: str
-    distribution: str
-    version: str
-    target: str
-    state: str = "available"
-    reason: str = ""
-    _point: EntryPoint | None = attrs.field(default=None, repr=False)
-    _loaded: Any = attrs.field(default=None, repr=False)  # or why it cannot be
-
-    def load(self) -> Any:
-        """Import the target once; remember a failure, and raise it each time.
-
-        Raises:
-            PluginError: if it cannot be imported or its name is in dispute.
-        """
-        if self.state == "available" and self._point is not None:
-            try:
-                self._loaded, self.state = self._point.load(), "loaded"
-            except (Exception, SystemExit) as exc:  # noqa: BLE001  # it stops no other
-                self.state, self.reason = "failed", f"{type(exc).__name__}: {exc}"
-                self._loaded = exc
-        if self.state == "loaded":
-            return self._loaded
-        owner = f"{self.role} `{self.name}` of {self.distribution} {self.version}"
-        msg = f"{owner} cannot be used: {self.reason}"
-        kind = errors.DuplicatePluginError if self.state == "conflict" else PluginError
-        raise kind(msg) from self._loaded
-
-
 class PluginRegistry:
     """Every installed plugin; imports only what is named.
 
     Args:
         points: entry points to use instead of those of the environment.
+        allow: what of others may be imported, by name, `role:name` or distribution,
+            spelt as an installer takes them; by default all, if empty nothing.
+        block: what may not be imported, be it ours, in the same words.
     """
 
-    def __init__(self, points: EntryPoints | None = None) -> None:
-        self._points = points
+    def __init__(
+        self,
+        points: EntryPoints | None = None,
+        allow: Iterable[str] | None = None,
+        block: Iterable[str] = (),
+    ) -> None:
+        self._points, self._block = points, frozenset(block)
+        self._allow = None if allow is None else frozenset(allow)
+
+    def without(self, plugins: Iterable[str | object]) -> PluginRegistry:
+        """Return itself, or one that blocks each `no:WORD` of `plugins` as well."""
+        block = {str(each)[3:] for each in plugins if is_block(each)} | self._block
+        return (
+            self
+            if block == self._block
+            else PluginRegistry(self._points, self._allow, block)
+        )
 
     def entries(self) -> tuple[PluginEntry, ...]:
         """Return all entries, by role and name; none is imported for that."""
-        entries = [each for rivals in self._claims.values() for each in rivals]
-        return tuple(sorted(entries, key=lambda e: (e.role, e.name, e.distribution)))
+        return tuple(
+            sorted(
+                (each for rivals in self._claims.values() for each in rivals),
+                key=lambda e: (e.role, e.name, e.distribution),
+            )
+        )
 
     def names(self, role: str) -> list[str]:
         """Return the names that a role has, sorted."""
@@ -108,38 +86,69 @@ class PluginRegistry:
             DuplicatePluginError: if two distributions claim the name.
         """
         if (role, name) not in self._claims:
-            what = f"no {role} is called"
-            raise PluginError.unknown(what, name, self.names(role))
+            raise PluginError.unknown(
+                "no " + role + " is called", name, self.names(role)
+            )
         return self._claims[role, name][0].load()
 
     @functools.cached_property
     def _claims(self) -> dict[tuple[str, str], list[PluginEntry]]:
-        """Who claims each name, ours first; one that two others claim is nobody's."""
+        """Who claims each name, the one that has it first.
+
+        One that two others claim is nobody's, unless all but one are kept away.
+        """
         found: dict[tuple[str, str], dict[str, PluginEntry]] = {}
-        for entry in sorted(self._scan(), key=lambda e: e.distribution != OURS):
-            rivals = found.setdefault((entry.role, entry.name), {})
-            rivals.setdefault(entry.distribution, entry)
+        for entry in sorted(
+            self._scan(), key=lambda e: (e.distribution != OURS, e.distribution)
+        ):
+            found.setdefault((entry.role, entry.name), {}).setdefault(
+                entry.distribution, entry
+            )
         for rivals in found.values():
-            first, *others = rivals.values()
-            state, reason = "conflict", f"{' and '.join(rivals)} claim the name"
-            if first.distribution == OURS:
-                state, reason = "reserved", f"the name is reserved by {OURS}"
-            elif others:
-                others.append(first)
-            for each in others:
-                each.state, each.reason = state, reason
-        return {claim: list(rivals.values()) for claim, rivals in found.items()}
+            ours = rivals.get(OURS)
+            others = [
+                each
+                for each in rivals.values()
+                if each is not ours and each.state == "available"
+            ]
+            amiss = (
+                ("reserved", f"the name is reserved by {OURS}")
+                if ours
+                else (
+                    "conflict",
+                    f"{' and '.join(e.distribution for e in others)} claim the name",
+                )
+            )
+            for each in others if ours or len(others) > 1 else ():
+                each.state, each.reason = amiss
+        return {
+            claim: sorted(rivals.values(), key=lambda e: e.state != "available")
+            for claim, rivals in found.items()
+        }
 
     def _scan(self) -> Iterator[PluginEntry]:
-        from importlib.metadata import entry_points
+        from importlib.metadata import EntryPoints
 
-        points = entry_points() if self._points is None else self._points
+        points = EntryPoints(installed()) if self._points is None else self._points
+        known = functools.cache(identity)
         for role, group in GROUPS.items():
             for point in points.select(group=group):
-                name = point.dist.name if point.dist else "(unknown)"
-                version = point.dist.version if point.dist else ""
+                name, version, amiss = (
+                    known(point.dist)
+                    if point.dist
+                    else ("(unknown)", "", ("available", ""))
+                )
                 yield PluginEntry(
-                    role, point.name, name, version, point.value, point=point
+                    role,
+                    point.name,
+                    name,
+                    version,
+                    point.value,
+                    *(
+                        barred(role, point.name, name, self._allow, self._block)
+                        or amiss
+                    ),
+                    point,
                 )
 
 
@@ -185,10 +194,9 @@ class Participant(Owner):
 
     def call(self, hook: str, limit: float | None = None, **arguments: Any) -> Call:
         """Return the call of one hook, for the driver to make."""
-        seconds = self.deadline if limit is None else limit
-        if self._methods[hook][0].is_async:
-            seconds += GRACE
-        return Call(lambda: self.invoke(hook, **arguments), self, hook, seconds)
+        limit = self.deadline if limit is None else limit
+        grace = GRACE if self._methods[hook][0].is_async else 0
+        return Call(lambda: self.invoke(hook, **arguments), self, hook, limit + grace)
 
 
 class Hooks:
@@ -207,12 +215,14 @@ class Hooks:
 
         Raises:
             PluginApiError: if it has an unknown hook, a wrong argument, a coroutine
-                function, or a hook of a participant that is not a wrapper.
+                function, a wrapper without `yield`, or a hook of a participant that
+                is not a wrapper.
         """
-        anonymous = f"{type(plugin).__name__}-{id(plugin):x}"
-        name = name or getattr(plugin, "__name__", anonymous)
+        name = name or getattr(
+            plugin, "__name__", f"{type(plugin).__name__}-{id(plugin):x}"
+        )
         label = f"plugin `{name}`"
-        for impl, _ in self._implementations(label, plugin):
+        for impl, method in self._implementations(label, plugin):
             hook, msg = impl.hook, ""
             if hook in _WRAPPED and not impl.wraps:
                 msg = f"{label} may only wrap `{hook}`: @hookimpl(wrapper=True)"
@@ -220,6 +230,8 @@ class Hooks:
                 msg = f"{label} cannot wrap `{hook}`: each is called by itself"
             elif impl.is_async:
                 msg = f"{label}: `{hook}` is async; only a participant's hook may be"
+            elif impl.wraps and not inspect.isgeneratorfunction(method):
+                msg = f"{label} cannot wrap `{hook}`: a wrapper has one `yield`"
             if msg:
                 raise PluginApiError(msg)
         try:
@@ -239,14 +251,16 @@ class Hooks:
         allowed, required = ROLES[role]
         methods = {}
         for impl, method in self._implementations(label, target):
-            hook = impl.hook
-            if hook not in allowed or impl.wraps:
-                what = f"{label}: a {role} has no hook"
-                raise PluginApiError.unknown(what, hook, allowed)
-            methods[hook] = impl, method
-            if impl.is_async:
-                adapted = self.bridge.adapt(method, label, hook, deadline)
-                methods[hook] = impl, adapted
+            if impl.hook not in allowed or impl.wraps:
+                raise PluginApiError.unknown(
+                    label + f": a {role} has no hook", impl.hook, allowed
+                )
+            fitted = (
+                self.bridge.adapt(method, label, impl.hook, deadline)
+                if impl.is_async
+                else method
+            )
+            methods[impl.hook] = impl, fitted
         if required not in methods:
             msg = f"{label}: a {role} needs the hook `{required}`, with @hookimpl"
             raise PluginApiError(msg)
@@ -268,10 +282,12 @@ class Hooks:
         shared, slots = self._classes[kind]
         own = {*slots, *getattr(target, "__dict__", ())}
         for name in sorted({*shared, *own}):
-            impl = None if name in own else shared[name]
-            impl = impl or self._implementation(label, target, name)
-            if name not in own:
-                shared[name] = impl
+            if name in own:
+                impl = self._implementation(label, target, name)
+            else:
+                impl = shared[name] = shared[name] or self._implementation(
+                    label, target, name
+                )
             if impl is not None:
                 yield impl, getattr(target, name)
 
@@ -288,9 +304,12 @@ class Hooks:
         if opts is None:
             return None
         hook, method = opts.get("specname") or name, getattr(target, name)
-        takes = self._check(label, hook, method)
-        is_async = inspect.iscoroutinefunction(method)
-        return _Impl(hook, takes, bool(opts["wrapper"]), is_async)
+        return _Impl(
+            hook,
+            takes=self._check(label, hook, method),
+            wraps=bool(opts["wrapper"]),
+            is_async=inspect.iscoroutinefunction(method),
+        )
 
     def _check(
         self, label: str, hook: str, method: Callable[..., Any]
@@ -298,8 +317,9 @@ class Hooks:
         """Return the names of a method's arguments, all known to its hook's spec."""
         caller = getattr(self.hook, hook, None)
         if caller is None or caller.spec is None:
-            what = f"{label}: there is no hook"
-            raise PluginApiError.unknown(what, hook, vars(self.hook))
+            raise PluginApiError.unknown(
+                label + ": there is no hook", hook, vars(self.hook)
+            )
         # As pluggy does: what has a default is never given.
         names = tuple(
             each.name
@@ -308,8 +328,9 @@ class Hooks:
         )
         for name in names:
             if name not in caller.spec.argnames:
-                what = f"{label}: `{hook}` has no argument"
-                raise PluginApiError.unknown(what, name, caller.spec.argnames)
+                raise PluginApiError.unknown(
+                    label + f": `{hook}` has no argument", name, caller.spec.argnames
+                )
         return names
 
 

@@ -44,7 +44,7 @@ class Runtime(Questions):
         source: a URI such as `file:app.yaml`, a source object, or a list of them,
             lowest layer first.
         plugins: cross-cutting plugins: objects with hookimpls, or names of entry
-            points in `midflight.plugins` to allow.
+            points in `midflight.plugins` to allow; `no:WORD` blocks any plugin.
         modules: further module types by name.
         strategy: the name of a strategy, or a strategy object.
         watch: follow the source; without it, only `reload` looks.

@@ -285,7 +285,7 @@ class PluginError(MidflightError, code=Code.E_PLUGIN):
 
 
 class PluginApiError(PluginError, code=Code.E_PLUGIN_API):
-    """A plugin's hooks do not fit the hookspecs."""
+    """A plugin's hooks do not fit the hookspecs, or it wants another version of us."""
 
 
 class DuplicatePluginError(PluginError, code=Code.E_DUPLUGIN):

@@ -27,7 +27,8 @@ class Following:
         follow: does it, on a thread of its own: connects, gives a hint, since something
             may have happened meanwhile, and then one for each change. It returns soon
             after the event that it is given is set; whatever else ends it, a return or
-            an exception, is a failure, and it is called anew after a pause.
+            an exception, is a failure, and it is called anew after a pause. Where
+            a stream ends in the normal course of things, it opens the next by itself.
         interrupt: wakes `follow` from where it waits, once that event is set.
         longest: seconds that a pause may take; the first takes up to 1 s, each next
             twice as long.
@@ -81,7 +82,7 @@ class Following:
         """Follow until that ends; return why it did."""
         try:
             self._follow(self._ending)
-        except Exception as exc:  # noqa: BLE001  # whatever a client raises
+        except BaseException as exc:  # noqa: BLE001  # a cancelled task raises one too
             return f"{type(exc).__name__}: {exc}"
         return "it ended"
 

@@ -38,22 +38,32 @@ def page() -> str:
     taken: set[str] = set()
     for title, names in ROLES:
         parts.append(f"## {title}\n")
-        parts += [_hook(node) for name, node in defined.items() if name in names]
+        parts += [
+            _hook(node, again=name in taken)
+            for name, node in defined.items()
+            if name in names
+        ]
         taken |= names
     parts.append("## Plugins\n")
     parts += [_hook(node) for name, node in defined.items() if name not in taken]
     return "\n".join(parts)
 
 
-def _hook(node: ast.FunctionDef) -> str:
-    """Return the entry of one hook: signature, summary, six answers."""
+def _hook(node: ast.FunctionDef, *, again: bool = False) -> str:
+    """Return the entry of one hook: signature, summary, six answers.
+
+    Args:
+        node: its hookspec.
+        again: whether it stood under another role before.
+    """
     returns = ast.unparse(node.returns) if node.returns else "None"
     signature = f"{node.name}({ast.unparse(node.args)}) -> {returns}"
     body = re.sub(
         r"^(\w+): ", r"- **\1:** ", ast.get_docstring(node) or "", flags=re.MULTILINE
     )
     body = re.sub(r"^    ", "  ", body, flags=re.MULTILINE)
-    return f"```{{py:function}} {signature}\n\n{body}\n```\n"
+    option = ":no-index:\n" if again else ""
+    return f"```{{py:function}} {signature}\n{option}\n{body}\n```\n"
 
 
 if __name__ == "__main__":

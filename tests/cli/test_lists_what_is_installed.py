@@ -4,16 +4,17 @@ import json
 import subprocess
 import sys
 
-import attrs
 import pytest
 
 import midflight as package
-from midflight_plugins.cli import _modules
 
 HEAVY = {"asyncio", "cattrs", "midflight", "rich", "ruamel", "sqlalchemy", "uvicorn"}
 TYPED = """\
 import dataclasses
-from typing import TypedDict
+from typing import Literal, NotRequired, TypedDict
+
+import msgspec
+import pydantic
 
 
 @dataclasses.dataclass
@@ -24,6 +25,23 @@ class Data:
 
 class Typed(TypedDict):
     port: int
+
+
+class Strict(pydantic.BaseModel):
+    port: int
+    level: Literal["low", "high"] = "low"
+    token: pydantic.SecretStr = pydantic.SecretStr("canary")
+    hosts: list[str] = pydantic.Field(default_factory=list)
+
+
+class Packed(msgspec.Struct, rename="kebab"):
+    port: int
+    max_age: int = 3
+
+
+class Part(TypedDict):
+    port: int
+    path: NotRequired[str]
 
 
 class One:
@@ -40,7 +58,26 @@ class Two:
 
 
 class Three:
-    Config = {"properties": {"port": {"type": "integer"}}, "required": ["port"]}
+    Config = {
+        "properties": {"port": {"type": "integer"}, "any": True},
+        "required": ["port"],
+    }
+
+
+class Four:
+    Config = Strict
+
+
+class Five:
+    Config = Packed
+
+
+class Six:
+    Config = Part
+
+
+class Seven:
+    Config = {"$ref": "#/nowhere", "properties": 3}
 """
 HIDES = """\
 import attrs
@@ -49,13 +86,22 @@ from midflight import Secret
 
 @attrs.frozen
 class Settings:
-    key: Secret = Secret("x")
+    key: Secret = Secret("canary")
     more: Secret | None = None
 
 
 class Hides:
     Config = Settings
 """
+
+
+def described(midflight, folder, cls):
+    """Return what the command says of a class of `TYPED`."""
+    (folder / f"typed_{cls.lower()}.py").write_text(TYPED)
+    option = f"x=typed_{cls.lower()}:{cls}"
+    words = ("modules", "--module", option, "--format", "json")
+    rows = json.loads(midflight(*words).stdout)
+    return next(row for row in rows if row["type"] == "x")
 
 
 def test_lists_every_plugin(midflight):
@@ -98,8 +144,8 @@ def test_lists_module_types(midflight, with_types):
         "overlap": False,
         "sections": [],
         "config": [
-            {"name": "rate", "type": "int", "required": False, "default": 1},
-            {"name": "motto", "type": "str", "required": False, "default": "go"},
+            {"name": "rate", "type": "integer", "required": False, "default": 1},
+            {"name": "motto", "type": "string", "required": False, "default": "go"},
         ],
     }
     assert rows["plain"]["reconfigurable"] is False
@@ -116,19 +162,20 @@ def test_lists_module_types_for_people(midflight, with_types):
         "worker  --module\n"
         "  Writes the rate in force to a file of its name.\n"
         "  reconfigurable\n"
-        "    rate   int  = 1\n"
-        '    motto  str  = "go"\n'
+        "    rate   integer  = 1\n"
+        '    motto  string   = "go"\n'
     ) in text
 
 
-def test_names_a_secret_as_one_imports_it(midflight, folder):
-    """Where it is defined inside is nobody's business."""
+def test_shows_no_default_of_a_secret(midflight, folder):
+    """What it is called inside, and what it holds, is nobody's business."""
     (folder / "hides.py").write_text(HIDES)
     text = midflight("modules", "--module", "hides=hides:Hides").stdout
 
-    assert "    key   Secret         = ********" in text.replace('"', "")
-    assert "    more  Secret | None  = null" in text
-    assert "_secret" not in text
+    assert "    key   secret         optional" in text
+    assert "    more  secret | null  = null" in text
+    assert "canary" not in text
+    assert "Secret" not in text
 
 
 def test_the_help_of_durations_shows_no_formula(midflight):
@@ -143,32 +190,40 @@ def test_the_help_of_durations_shows_no_formula(midflight):
         assert "is not a number of seconds, more than 0" in " ".join(said.split())
 
 
-@pytest.mark.parametrize("cls", ["One", "Two", "Three"])
-def test_describes_every_kind_of_config(midflight, folder, cls):
-    """Dataclasses, typed dictionaries and JSON Schema are described like attrs."""
-    (folder / f"typed_{cls.lower()}.py").write_text(TYPED)
-    option = f"x=typed_{cls.lower()}:{cls}"
-    words = ("modules", "--module", option, "--format", "json")
-    row = next(
-        row for row in json.loads(midflight(*words).stdout) if row["type"] == "x"
-    )
+@pytest.mark.parametrize(
+    ("cls", "others"),
+    [
+        ("One", [("hosts", "array of string", None)]),
+        ("Two", []),
+        ("Three", [("any", "any", None)]),
+        (
+            "Four",
+            [
+                ("level", '"low" | "high"', "low"),
+                ("token", "secret", None),
+                ("hosts", "array of string", None),
+            ],
+        ),
+        ("Five", [("max-age", "integer", 3)]),
+        ("Six", [("path", "string", None)]),
+    ],
+)
+def test_describes_every_kind_of_config(midflight, folder, cls, others):
+    """Each kind tells the names that a file has, what is required, and defaults."""
+    row = described(midflight, folder, cls)
 
-    assert row["config"][0]["name"] == "port"
-    assert row["config"][0]["type"] in {"int", "integer"}
-    assert row["config"][0]["required"] is True
+    first, *rest = row["config"]
+    assert first == {"name": "port", "type": "integer", "required": True}
+    assert not any(each["required"] for each in rest)
+    found = [(each["name"], each["type"], each.get("default")) for each in rest]
+    assert found == others
 
 
-def test_shows_what_a_factory_makes():
-    """The default of a field is what would stand in a file."""
+def test_a_schema_that_is_none_spoils_no_other(midflight, folder):
+    """What its author got wrong is told in its own paragraph."""
+    row = described(midflight, folder, "Seven")
 
-    @attrs.define
-    class Config:
-        hosts: list[str] = attrs.field(factory=list)
-        port: int = attrs.Factory(lambda self: len(self.hosts), takes_self=True)
-
-    defaults = [field["default"] for field in _modules._fields(Config)]
-
-    assert defaults == [[], None]
+    assert row.keys() == {"type", "from", "error"}
 
 
 def test_says_its_version(midflight):

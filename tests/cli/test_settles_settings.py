@@ -23,6 +23,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "watch": (None, "yes", "0", "true"),
     "state_dir": ("/a", "false", "/c", '"/d"'),
     "plugins": (None, "a,b", '["c"]', '["d"]'),
+    "allow": (None, "a,b", '["c"]', "false"),
     "modules": (None, "a=b:C", '{d="e:F"}', '{g = "h:I"}'),
     "deadline": ("1", "2.5", "3", "4"),
     "shutdown": ("1", "2.5", "3", "4"),
@@ -40,6 +41,7 @@ HELD: dict[str, list[Any]] = {
     "watch": [True, False, True],
     "state_dir": ["/a", None, "/c", "/d"],
     "plugins": [["a", "b"], ["c"], ["d"]],
+    "allow": [["a", "b"], ["c"], []],
     "modules": [{"a": "b:C"}, {"d": "e:F"}, {"g": "h:I"}],
 }
 CASES = [
@@ -93,7 +95,7 @@ def test_every_setting_is_tried():
     """The table above has each setting, and an option for each that has one."""
     assert list(VALUES) == list(BY_NAME)
     for setting in SETTINGS:
-        mine = setting.name in {"plugins", "modules", "watch"}  # not of one value
+        mine = setting.name in {"plugins", "allow", "modules", "watch"}
         assert mine or bool(VALUES[setting.name][0]) is bool(setting.option)
 
 

@@ -18,10 +18,14 @@ OURS = "midflight_plugins.strategies:Surgical"
 
 
 class Shipped(Distribution):
-    """A distribution that is only a name."""
+    """A distribution that is only a name, and what it requires."""
 
-    def __init__(self, name):
-        self._name = name
+    def __init__(self, name, requires=()):
+        self._name, self._requires = name, [*requires]
+
+    @property
+    def requires(self):
+        return self._requires
 
     @property
     def metadata(self):
@@ -42,9 +46,9 @@ class Shipped(Distribution):
         raise NotImplementedError
 
 
-def owned(point: Any, dist: str) -> EntryPoint:
+def owned(point: Any, dist: str, *requires: str) -> EntryPoint:
     """Return an entry point that says which distribution it is of."""
-    of_dist: EntryPoint = point._for(Shipped(dist))
+    of_dist: EntryPoint = point._for(Shipped(dist, requires))
     return of_dist
 
 
@@ -123,6 +127,34 @@ def test_a_name_that_two_distributions_claim_is_nobodys(exits, count):
     assert set(states(found, "thing").values()) == {"conflict"}
     assert len(states(found, "thing")) == count
     assert "counts_imports" not in sys.modules
+
+
+def test_a_plugin_for_another_version_is_not_imported(exits):
+    """What its distribution requires is compared first; wanted and got are told."""
+    point = EntryPoint("thing", "counts_imports:Thing", MODULES)
+    found = PluginRegistry(EntryPoints([owned(point, "old", "attrs", "midflight<0.1")]))
+
+    with pytest.raises(
+        PluginApiError, match=r"for midflight <0\.1, and this is"
+    ) as told:
+        found.load("module", "thing")
+
+    assert told.value.code == "E_PLUGIN_API"
+    assert states(found, "thing") == {"old": "incompatible"}
+    assert "counts_imports" not in sys.modules
+
+
+def test_who_is_kept_away_takes_part_in_no_dispute(exits):
+    """A name is a rival's as soon as one of two is blocked."""
+    claims = [(name, MODULES, "thing", "counts_imports:Thing") for name in ("b", "a")]
+    found = registry(*claims)
+    without = found.without(["no:b", "attrs", object()])
+
+    assert [e.reason for e in found.entries()][:2] == ["a and b claim the name"] * 2
+    assert without.load("module", "thing").__name__ == "Thing"
+    assert states(without, "thing") == {"a": "loaded", "b": "blocked"}
+    assert without.without(["no:b"]) is without
+    assert found.without(["b"]) is found
 
 
 @pytest.mark.parametrize("ours_first", [True, False])

@@ -58,7 +58,8 @@ class TestDatabaseSource(SourceContract):
 
 def put(store, text):
     """Put a text on whatever is the head."""
-    base = store.head("default").version
+    head = store.head("default")
+    base = head and head.version
     store.put(
         "default", text.encode(), expected=base, author="", message="", digest=text[-9:]
     )

@@ -61,6 +61,14 @@ def app(count: int, rate: int = 0, at: int = 0) -> bytes:
     return f"# kept\nmodules:\n{''.join(items)}".encode()
 
 
+def test_what_was_loaded_shows_nothing_of_its_text(parse: Any) -> None:
+    """The `repr` of what was read may stand in a log, and the text holds secrets."""
+    loaded = parse(b"modules: {}\ndb: {password: s3same}\n", "yaml", NAME)
+
+    assert "s3same" not in f"{loaded!r} {loaded.positions!r}"
+    assert str(loaded.positions(("db", "password"))) == f"{NAME}:2:16"
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_finds_in_bytes_what_it_finds_in_a_file(row: Any, parse: Any) -> None:
     """Each bad input gives the code and the place that it gives as a file."""

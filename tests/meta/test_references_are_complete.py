@@ -90,3 +90,11 @@ def test_the_checks_run_the_readmes_command(root):
     assert os.access(root / ".ci/run", os.X_OK)
     assert len(commands) == 1, "README needs one `$ python3 -m venv … -Im pytest` line"
     assert shown.stdout.strip() == commands[0]
+
+
+def test_fragments_of_the_changelog_do_not_hide_each_other(root):
+    """Each has the name that towncrier tells apart: issue, kind and number."""
+    names = {path.name for path in (root / "changelog.d").glob("*.md")} - {"README.md"}
+    right = re.compile(r"(\d+\.[a-z]+\.\d+|\+\w+\.[a-z]+)\.md")
+
+    assert {name for name in names if not right.fullmatch(name)} == set()

@@ -149,7 +149,7 @@ def test_any_schema_may_mark_secrets():
         marks = marks_of(schema)
         for key in path:
             marks = marks and marks.below(key)
-        return bool(marks and marks.hides)
+        return bool(marks and marks.is_secret)
 
     assert hidden("a", "s")
     assert hidden("a", "again", "again", "s")

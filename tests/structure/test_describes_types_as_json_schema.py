@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 import attrs
-import pytest
 
 from midflight import Runtime, hookimpl
 from midflight.testing import FakeSource
 from midflight_plugins import structure
-
-pytest.importorskip("msgspec")
 
 
 @attrs.frozen

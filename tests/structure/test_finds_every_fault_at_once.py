@@ -11,7 +11,7 @@ import attrs
 import jsonschema
 import pytest
 
-from midflight.errors import InvalidConfigurationError, MissingDependencyError
+from midflight.errors import InvalidConfigurationError
 from midflight_plugins.structure import json_schema, structure
 
 
@@ -210,12 +210,14 @@ def test_the_schema_of_other_types_is_left_to_other_plugins():
     assert json_schema(dict) is None
 
 
-def test_a_schema_without_msgspec_says_what_to_install(monkeypatch):
-    """Without the library behind it, the error names the extra to install."""
-    monkeypatch.setitem(__import__("sys").modules, "msgspec", None)
+def test_what_validators_demand_is_in_the_schema():
+    """Bounds and lengths of attrs validators are words of JSON Schema."""
+    schema = json_schema(Limits) or {}
+    described = schema["$defs"]["Limits"]["properties"]
 
-    with pytest.raises(MissingDependencyError, match=r"midflight\[schema\]"):
-        json_schema(Described)
+    assert described["rate"] == {"type": "integer", "minimum": 1}
+    assert described["token"]["minLength"] == 8
+    assert schema["$defs"]["Tls"]["properties"]["days"]["minimum"] == 1
 
 
 @attrs.frozen

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 import typing
 from typing import Any
 
@@ -80,7 +79,6 @@ def test_a_fault_does_not_show_what_stands_in_a_secret_field(kind, value):
 
 def test_secrets_are_marked_in_the_schema():
     """Each field of type `Secret` is `writeOnly`."""
-    pytest.importorskip("msgspec")
     schema: Any = json_schema(Groups)
     described = schema["$defs"]["Groups"]["properties"]
 
@@ -88,16 +86,6 @@ def test_secrets_are_marked_in_the_schema():
     assert MARK in described["maybe"]["anyOf"]
     assert described["some"]["items"] == MARK
     assert described["named"]["additionalProperties"] == MARK
-
-
-def test_secrets_are_marked_where_no_whole_schema_can_be_made(monkeypatch):
-    """Without msgspec the schema says which fields are secret, and why not more."""
-    monkeypatch.setitem(sys.modules, "msgspec", None)
-    schema: Any = json_schema(Login)
-
-    assert schema["properties"]["word"] == MARK
-    assert schema["properties"]["some"]["items"]["anyOf"] == [MARK]
-    assert "midflight[schema]" in schema["$comment"]
 
 
 @attrs.frozen

@@ -1,33 +1,58 @@
-"""Contract suites and fakes for those who write plugins, and for our own tests.
+"""Contract suites, fakes and faults for those who write plugins, and for our own tests.
 
 Needs pytest, which `midflight` itself does not: import this from tests alone.
 """
 
+import importlib
+from typing import TYPE_CHECKING
+
 import pytest
 
-pytest.register_assert_rewrite(
-    "midflight.testing._calls",
-    "midflight.testing._modules",
-    "midflight.testing._sources",
-    "midflight.testing._strategies",
-)
+if TYPE_CHECKING:
+    from midflight.testing._later import (
+        FakeModule,
+        FakeSource,
+        FakeSystem,
+        Faulty,
+        ModuleContract,
+        Server,
+        SourceContract,
+        StrategyContract,
+        TcpProxy,
+        WritableSourceContract,
+        faulty,
+        free_port,
+        lacking,
+        wait_until,
+    )
 
-from midflight.testing._fakes import FakeModule, FakeSource  # noqa: E402  # after the line above, so that asserts speak
-from midflight.testing._modules import ModuleContract  # noqa: E402  # as above
-from midflight.testing._servers import Server, free_port, lacking  # noqa: E402  # as above
-from midflight.testing._sources import SourceContract  # noqa: E402  # as above
-from midflight.testing._strategies import StrategyContract  # noqa: E402  # as above
-from midflight.testing._system import FakeSystem, wait_until  # noqa: E402  # as above
+_SUITES = (
+    *("source_content", "source_outages", "source_reading", "source_running"),
+    *("source_watching", "source_writing", "modules", "strategies", "calls"),
+)
+pytest.register_assert_rewrite(*(f"midflight.testing._{each}" for each in _SUITES))
 
 __all__ = [
     "FakeModule",
     "FakeSource",
     "FakeSystem",
+    "Faulty",
     "ModuleContract",
     "Server",
     "SourceContract",
     "StrategyContract",
+    "TcpProxy",
+    "WritableSourceContract",
+    "faulty",
     "free_port",
     "lacking",
     "wait_until",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import the rest when it is asked for: pytest loads `_plugin` at each start."""
+    if name not in __all__:
+        msg = f"module `midflight.testing` has no attribute `{name}`"
+        raise AttributeError(msg)
+    return getattr(importlib.import_module("midflight.testing._later"), name)

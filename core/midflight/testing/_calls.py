@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import select
+import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from midflight._bridge import Bridge
 from midflight._change import Change
 from midflight._document import Document, ModuleConfig
 from midflight._driver import drive_here
 from midflight._engine import Engine
 from midflight._plan import Plan
 from midflight._plugins import Participant
+from midflight._reading import document_of
 from midflight._reloader import Reloader
 from midflight._runtime import Runtime
-from midflight.hookspecs import Health, Loaded
+from midflight.hookspecs import Health, Loaded, hookimpl
 from midflight.testing._fakes import FakeSource
 from midflight.testing._system import wait_until
+
+_LIFE = 60  # s, before a child ends by itself
+
+
+class _AnyType:
+    """Makes a section of the modules, so that their types need not be known."""
+
+    @hookimpl(wrapper=True, trylast=True)
+    def transform(self) -> Generator[None, Document, Document]:
+        """Return a document without modules, which differs as this one does."""
+        document = yield
+        return Document.from_mapping({"contract": document.as_mapping()})
+
+
+def runtime_of(source: object, **options: Any) -> Runtime:
+    """Return a runtime that applies what a source has, and runs none of it."""
+    return Runtime(source, plugins=[_AnyType()], **options)
+
+
+def unused(runtime: Runtime) -> None:
+    """End the event loop of a runtime that was asked, and never started."""
+    bridge: Bridge = vars(runtime)["_bridge"]
+    bridge.close()
 
 
 class SourceCalls:
@@ -29,6 +59,11 @@ class SourceCalls:
         self.runtime = Runtime(source)
         reloader: Reloader = vars(self.runtime)["_reloader"]
         self._participant = reloader.attempts.source
+
+    @property
+    def target(self) -> object:
+        """The source itself."""
+        return self._participant.target
 
     def has(self, hook: str) -> bool:
         """Tell whether the source has a hook."""
@@ -42,6 +77,10 @@ class SourceCalls:
     def document(self) -> Document:
         """Return the document of one `load`, as the core makes it."""
         return self.runtime.read()[0]
+
+    def read(self) -> tuple[Document, Loaded]:
+        """Return the document of one `load`, and what else that gave."""
+        return document_of(self._participant.invoke("load"))
 
     def token(self) -> str | None:
         """Return the change token, `None` if the source has none."""
@@ -148,6 +187,50 @@ class StrategyCalls:
         return plan
 
 
+class Child:
+    """A forked child that calls a function.
+
+    Args:
+        act: what it calls; it returns the answer as a text.
+    """
+
+    def __init__(self, act: Callable[[], str]) -> None:
+        self._reader, writer = os.pipe()
+        with warnings.catch_warnings():
+            # What a fork beside threads may break is what this looks at.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._pid = os.fork()
+        if self._pid == 0:
+            _answer(act, writer)
+        os.close(writer)
+
+    def answer(self, seconds: float) -> str:
+        """Return what the child answers, and end it.
+
+        Raises:
+            AssertionError: if it does not answer in time.
+        """
+        ready = select.select([self._reader], [], [], seconds)[0]
+        answer = os.read(self._reader, 1 << 16).decode() if ready else ""
+        os.close(self._reader)
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        assert answer, f"a forked child gave no answer within {seconds:g} s"
+        return answer
+
+
+def _answer(act: Callable[[], str], writer: int) -> NoReturn:
+    """Write down what a function returns or raises, and end without a farewell."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(_LIFE)  # even if its parent has forgotten it
+    try:
+        text = act()
+    except BaseException as exc:  # noqa: BLE001  # the parent is to learn of it
+        text = f"raised {exc!r}"
+    os.write(writer, text.encode())
+    os._exit(0)
+
+
 class Belongings:
     """The threads and descriptors of this process at one moment."""
 
@@ -155,13 +238,16 @@ class Belongings:
         self._threads = set(threading.enumerate())
         self._descriptors = _descriptors()
 
-    def wait_until_back(self) -> None:
+    def wait_until_back(self, seconds: float) -> None:
         """Wait until no thread and no descriptor is left that was not there.
 
         Raises:
             AssertionError: naming those that stay.
         """
-        wait_until(lambda: not self._more(), f"no leak, but {self._more() or 'late'},")
+        with contextlib.suppress(AssertionError):
+            wait_until(lambda: not self._more(), seconds=seconds)
+        more = self._more()
+        assert more == [], f"left open for {seconds:g} s"
 
     def _more(self) -> list[str]:
         names = [t.name for t in set(threading.enumerate()) - self._threads]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -32,6 +33,7 @@ class FakeSource:
         self._content: Any = copy.deepcopy(raw) if raw is not None else {}
         self._error: BaseException | None = None
         self._revision = 0
+        self._lock = threading.Lock()  # one read finds what belongs together
         self._notify: list[Callable[[], None]] = []
 
     @property
@@ -41,18 +43,15 @@ class FakeSource:
 
     def set(self, raw: Any) -> None:
         """Put content in place, good or bad, and give the hints that are due."""
-        self._content, self._error = copy.deepcopy(raw), None
-        self._changed()
+        self._become(copy.deepcopy(raw), None)
 
     def fail(self, error: BaseException) -> None:
         """Raise `error` from `hash` and `load` until content is set or restored."""
-        self._error = error
-        self._changed()
+        self._become(self._content, error)
 
     def restore(self) -> None:
         """End a failure; the content is as it was before."""
-        self._error = None
-        self._changed()
+        self._become(self._content, None)
 
     def hint(self, times: int = 1) -> None:
         """Give hints without any change."""
@@ -60,8 +59,10 @@ class FakeSource:
             for notify in tuple(self._notify):
                 notify()
 
-    def _changed(self) -> None:
-        self._revision += 1
+    def _become(self, content: Any, error: BaseException | None) -> None:
+        with self._lock:
+            self._content, self._error = content, error
+            self._revision += 1
         self.hint(self.hints)
 
     @hookimpl
@@ -78,7 +79,8 @@ class FakeSource:
         self.loads += 1
         if self._error is not None:
             raise self._error
-        content, revision = copy.deepcopy(self._content), self._revision
+        with self._lock:
+            content, revision = copy.deepcopy(self._content), self._revision
         return Loaded(content, version=revision, token=str(revision))
 
     @hookimpl

@@ -10,7 +10,7 @@ import pytest
 from midflight._document import Document
 from midflight._runtime import Runtime
 from midflight.hookspecs import Health
-from midflight.testing._calls import Belongings, ModuleCalls
+from midflight.testing._calls import Belongings, ModuleCalls, unused
 from midflight.testing._fakes import FakeSource
 
 Config = Mapping[str, Any]
@@ -57,6 +57,11 @@ class ModuleContract:
         """Return the whole document, for a module that reads sections of it."""
         return Document()
 
+    @pytest.fixture
+    def patience(self) -> float:
+        """Return how many seconds a thread of the module may take to end."""
+        return 5.0
+
     # -- what the tests use ------------------------------------------------------
 
     @pytest.fixture
@@ -66,7 +71,7 @@ class ModuleContract:
         """Return a function that makes one object of the module."""
         runtime = Runtime(FakeSource(), modules={"under-test": module})
         yield lambda: ModuleCalls(runtime, document)
-        runtime.stop()
+        unused(runtime)
 
     @pytest.fixture
     def running(
@@ -143,7 +148,7 @@ class ModuleContract:
         assert healthy
 
     def test_leaves_nothing_behind(
-        self, make: Callable[[], ModuleCalls], config: Config
+        self, make: Callable[[], ModuleCalls], config: Config, patience: float
     ) -> None:
         """Neither a thread nor a descriptor outlives `stop`."""
         _live(make(), config)
@@ -151,7 +156,7 @@ class ModuleContract:
         for _ in range(5):
             _live(make(), config)
 
-        before.wait_until_back()
+        before.wait_until_back(patience)
 
     # -- preparing ---------------------------------------------------------------
 
@@ -167,7 +172,7 @@ class ModuleContract:
         assert after == before
 
     def test_discarding_leaves_nothing(
-        self, running: ModuleCalls, other: Config
+        self, running: ModuleCalls, other: Config, patience: float
     ) -> None:
         """What was prepared and discarded is as if it had never been."""
         typed, before = running.typed(other), running.probe()
@@ -176,7 +181,7 @@ class ModuleContract:
         for _ in range(5):
             running.discard(running.prepare(typed))
 
-        belongings.wait_until_back()
+        belongings.wait_until_back(patience)
         assert running.probe() == before
 
     def test_refuses_before_anything_changed(

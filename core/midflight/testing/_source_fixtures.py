@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from midflight.testing._calls import SourceCalls
+from midflight.testing._calls import SourceCalls, unused
+from midflight.testing._servers import Server
 
 Act = Callable[[], object]
 
@@ -38,6 +39,11 @@ class SourceFixtures:
         return None
 
     @pytest.fixture
+    def restore(self, change: Act | None) -> Act | None:
+        """Return a function that brings content back after `remove`: `change`."""
+        return change
+
+    @pytest.fixture
     def supports_watch(self, calls: SourceCalls) -> bool:
         """Tell whether the source gives hints; by default if it has `watch`."""
         return calls.has("watch")
@@ -53,21 +59,43 @@ class SourceFixtures:
         return ()
 
     @pytest.fixture
+    def server(self) -> Server | None:
+        """Return the server that the source reads from, to be killed and started."""
+        return None
+
+    @pytest.fixture
+    def changes(self) -> int:
+        """Return how many changes have to be found without any hint."""
+        return 20
+
+    @pytest.fixture
     def patience(self) -> float:
-        """Return how many seconds a hint may take."""
+        """Return how many seconds a hint, or the end of a thread, may take."""
         return 5.0
 
     # -- what the tests use ------------------------------------------------------
 
     @pytest.fixture
-    def calls(self, source: object) -> SourceCalls:
-        """Return the source's hooks."""
-        return SourceCalls(source)
+    def calls(self, source: object) -> Iterator[SourceCalls]:
+        """Yield the source's hooks; it is stopped afterwards."""
+        calls = SourceCalls(source)
+        yield calls
+        if calls.has("stop"):
+            calls.call("stop")
+        unused(calls.runtime)
 
     @pytest.fixture
     def changing(self, change: Act | None) -> Act:
         """Return `change`, or skip."""
-        return change or pytest.skip("no `change`")
+        return given(change, "change")
+
+    @pytest.fixture
+    def outage(self, server: Server | None) -> Iterator[Server]:
+        """Yield `server`, or skip; it runs again afterwards."""
+        if server is None:
+            pytest.skip("no `server`")
+        yield server
+        server.start()
 
     @pytest.fixture
     def watched(self, supports_watch: bool) -> None:
@@ -80,3 +108,8 @@ class SourceFixtures:
         """Skip unless the source can be written."""
         if not supports_put:
             pytest.skip("no `put`")
+
+
+def given(act: Act | None, name: str) -> Act:
+    """Return what an author gave under a name, or skip."""
+    return act or pytest.skip(f"no `{name}`")

@@ -115,6 +115,6 @@ def wait_until(
     due = clock() + seconds
     while not condition():
         if clock() > due:
-            msg = f"{what} did not come true within {seconds:g} s"
+            msg = f"waited {seconds:g} s in vain for {what}"
             raise AssertionError(msg)
         pause.wait(0.002)

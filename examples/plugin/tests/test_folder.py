@@ -30,6 +30,7 @@ class TestFolder(SourceContract):
         counted = itertools.count(2)
 
         def change():
+            pulse.parent.mkdir(exist_ok=True)
             new = pulse.with_suffix(".new")
             config = {"every": float(next(counted))}
             new.write_text(json.dumps({"type": "heartbeat", "config": config}))

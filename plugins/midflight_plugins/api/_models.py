@@ -98,7 +98,10 @@ class Health:
 
 @attrs.frozen
 class Module:
-    """A module that runs; `health` if it was asked for."""
+    """A module that runs; `health` if it was asked for.
+
+    `marks` names keys of `config` that are `live`, need a `restart` or are `secret`.
+    """
 
     name: str
     type: str
@@ -107,6 +110,7 @@ class Module:
     reloadable: bool
     overridden: bool
     config: dict[str, Any]
+    marks: dict[str, list[str]]
     depends_on: list[str]
     health: Health | None = None
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Collection, Container
 from typing import TYPE_CHECKING, Any
 
-from midflight.errors import Code, MidflightError, did_you_mean, masked
+from midflight.errors import Code, MidflightError, did_you_mean, dotted, masked
 from midflight_plugins.api import _models as models
 from midflight_plugins.api._asked import flag, number, tagged
 from midflight_plugins.api._data import plain_data, public
@@ -15,6 +15,7 @@ from midflight_plugins.api._etags import etag_of
 from midflight_plugins.api._http import Answer, Problem, Request
 from midflight_plugins.api._loaded import overrides_layer, stored_in
 from midflight_plugins.api._routes import Param, Route
+from midflight_plugins.schema import marked, said_of
 
 if TYPE_CHECKING:
     from midflight_plugins.api._api import Api
@@ -62,11 +63,18 @@ def _module(api: Api, request: Request) -> Answer:
     content = {
         **_row(name, module, over.modules),
         "config": plain_data(module.entry.config),
+        "marks": _marks(api, module.kind.name),
         "depends_on": list(module.entry.depends_on),
         "health": _health(api, name, module) if flag(request, "probe") else None,
     }
     lasting = module.state == "running" and not content["health"]
     return _answer(api, request, content, lasting=lasting)
+
+
+def _marks(api: Api, type_name: str) -> dict[str, list[str]]:
+    """Return which keys of a type's `config` are live, need a restart or are secret."""
+    said = said_of(api.runtime, type_name)
+    return {dotted(path): list(words) for path, words in marked(said)} if said else {}
 
 
 def _config(api: Api, request: Request) -> Answer:

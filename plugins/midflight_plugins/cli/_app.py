@@ -267,12 +267,35 @@ def settings(form: str) -> None:
 
 
 @app.command()
+@click.option(
+    "--check",
+    "tries",
+    is_flag=True,
+    help="Import each as well, in a process of its own, within `deadline` seconds.",
+)
+@plugin_option
+@settings_options
+@setting_option("deadline")
 @format_option("text", "json")
-def plugins(form: str) -> None:
-    """List every installed plugin, also those that cannot be used."""
+@click.pass_context
+def plugins(
+    ctx: click.Context,
+    /,
+    plugins: tuple[str, ...],
+    form: str,
+    tries: bool,
+    **options: Any,
+) -> None:
+    """List every installed plugin, also those that cannot be used.
+
+    Nothing is imported for that, unless --check asks for it: then exit status 2 says
+    that one cannot be.
+    """
     from midflight_plugins.cli._plugins import plugins as body
 
-    body(form, app.commands)
+    settings = settled(options)
+    limit = settings["deadline"] if tries else None
+    ctx.exit(body(settings.registry(plugins), app.commands, form, limit))
 
 
 @app.command()
@@ -301,7 +324,7 @@ def modules(
         return
     from midflight_plugins.cli._modules import modules as body
 
-    body(sources.types(), form)
+    body(sources, form)
 
 
 def main() -> NoReturn:

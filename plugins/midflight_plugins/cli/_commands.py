@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from midflight_plugins.cli._given import Given
+
+if TYPE_CHECKING:
+    from midflight import PluginRegistry
 
 GROUP = "midflight.commands"
 
@@ -29,7 +34,7 @@ class Commands(click.Group):
         Raises:
             PluginError: if it is broken, or in dispute.
         """
-        return super().get_command(ctx, name) or _load(name)
+        return super().get_command(ctx, name) or _load(ctx, name)
 
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter
@@ -87,11 +92,10 @@ def _names(file: str) -> Iterator[str]:
             yield line.partition("=")[0].strip()
 
 
-def _load(name: str) -> click.Command | None:
-    from midflight import PluginRegistry
+def _load(ctx: click.Context, name: str) -> click.Command | None:
     from midflight.errors import PluginError
 
-    registry = PluginRegistry()
+    registry = _registry(ctx, name)
     if name not in registry.names("command"):
         return None
     command: Any = registry.load("command", name)
@@ -99,3 +103,24 @@ def _load(name: str) -> click.Command | None:
         msg = f"command `{name}` is no `click.Command`, but {type(command).__name__}"
         raise PluginError(msg)
     return command
+
+
+def _registry(ctx: click.Context, name: str) -> PluginRegistry:
+    """Return the plugins that settings let in; wrong settings let in ours only.
+
+    Raises:
+        SettingsError: if they are wrong, and the command is not one of ours.
+    """
+    from midflight import PluginRegistry
+    from midflight.errors import InvalidConfigurationError
+
+    try:
+        return ctx.find_root().ensure_object(Given).resolve().registry()
+    except InvalidConfigurationError:
+        ours = PluginRegistry(allow=())
+        if not any(
+            (each.role, each.name, each.state) == ("command", name, "available")
+            for each in ours.entries()
+        ):
+            raise
+        return ours

@@ -6,10 +6,13 @@ mapping of values by name, at `click.get_current_context().find_root().obj`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import click
+
 if TYPE_CHECKING:
+    from midflight import PluginRegistry
     from midflight_plugins.cli._resolved import Settings
 
 
@@ -23,6 +26,7 @@ class Given(Mapping[str, Any]):
     def __init__(self) -> None:
         self.file: str | None = None
         self.sets: list[str] = []
+        self.bare = False
 
     def resolve(self, options: Mapping[str, Any] | None = None) -> Settings:
         """Find the value of every setting.
@@ -35,7 +39,8 @@ class Given(Mapping[str, Any]):
         """
         from midflight_plugins.cli._resolved import resolve
 
-        return resolve(self.file, self.sets, options or {})
+        bare = {"allow": ()} if self.bare else {}
+        return resolve(self.file, self.sets, {**(options or {}), **bare})
 
     def __getitem__(self, name: str) -> Any:
         settings = self.resolve()
@@ -54,3 +59,16 @@ class Given(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self.resolve())
+
+
+def registry(plugins: Sequence[str] = ()) -> PluginRegistry:
+    """Return the plugins that the settings of the command under way let in.
+
+    Args:
+        plugins: what `-p` of the command says.
+
+    Raises:
+        SettingsError: if they are wrong.
+    """
+    given = click.get_current_context().find_root().ensure_object(Given)
+    return given.resolve().registry(plugins)

@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import attrs
 import click
 
-from midflight import PluginRegistry
-from midflight.errors import PluginError
+from midflight import Loaded, Runtime
+from midflight_plugins.cli._options import Sources
 from midflight_plugins.cli._text import json_text, table, value_text
+from midflight_plugins.cli._versions import Fixed
 
-_PRIVATE = re.compile(r"\bmidflight\._\w+\.")  # what is imported from `midflight`
 
-
-def modules(given: Mapping[str, Any], form: str) -> None:
+def modules(sources: Sources, form: str) -> None:
     """Write every module type; importing one that is broken spoils no other."""
-    registry = PluginRegistry()
+    registry, given = sources.registry(), sources.types()
+    runtime = Runtime(
+        Fixed("nothing", Loaded({})),
+        plugins=sources.allowed,
+        modules=given,
+        registry=registry,
+    )
     names = sorted({*given, *registry.names("module")})
-    found = [_described(name, registry, given) for name in names]
+    found = [_described(name, runtime, given) for name in names]
     click.echo(json_text(found) if form == "json" else "\n\n".join(map(_text, found)))
 
 
-def _described(
-    name: str, registry: PluginRegistry, given: Mapping[str, Any]
-) -> dict[str, Any]:
+def _described(name: str, runtime: Runtime, given: Mapping[str, Any]) -> dict[str, Any]:
     origins = {
         entry.name: f"{entry.distribution} {entry.version}"
-        for entry in registry.entries()
+        for entry in runtime.registry.entries()
         if entry.role == "module"
     }
     head = {"type": name, "from": origins[name] if name not in given else "--module"}
     try:
-        factory = given.get(name) or registry.load("module", name)
-    except PluginError as exc:
+        factory = given.get(name) or runtime.registry.load("module", name)
+        fields = list(_fields(runtime.schema(name) or {}))
+    except Exception as exc:  # noqa: BLE001  # whatever a type's author got wrong
         return {**head, "error": str(exc)}
     return {
         **head,
@@ -45,7 +46,7 @@ def _described(
         "reconfigurable": _has_hook(factory, "reconfigure"),
         "overlap": bool(getattr(factory, "overlap", False)),
         "sections": sorted(getattr(factory, "sections", ())),
-        "config": list(_fields(getattr(factory, "Config", None))),
+        "config": fields,
     }
 
 
@@ -58,52 +59,37 @@ def _has_hook(factory: Any, name: str) -> bool:
     return hasattr(getattr(factory, name, None), "midflight_impl")
 
 
-def _fields(config: Any) -> Iterator[dict[str, Any]]:
-    """Yield name, type and default of what a `Config` takes, where it can be told."""
-    if isinstance(config, Mapping):
-        required = config.get("required", ())
-        for name, schema in config.get("properties", {}).items():
-            kind = str(schema.get("type", ""))
-            yield _field(name, kind, name in required, schema.get("default"))
-    elif isinstance(config, type) and attrs.has(config):
-        for field in attrs.fields(config):
-            if field.init:
-                missing = field.default is attrs.NOTHING
-                yield _field(
-                    field.alias, _type(field.type), missing, _default(field.default)
-                )
-    elif isinstance(config, type) and dataclasses.is_dataclass(config):
-        for item in dataclasses.fields(config):
-            if item.init:
-                choices = (item.default, item.default_factory)
-                default = next(
-                    (each for each in choices if each is not dataclasses.MISSING), None
-                )
-                missing = all(each is dataclasses.MISSING for each in choices)
-                yield _field(item.name, _type(item.type), missing, _default(default))
-    else:
-        for name, kind in getattr(config, "__annotations__", {}).items():
-            missing = not hasattr(config, name)
-            yield _field(name, _type(kind), missing, getattr(config, name, None))
+def _fields(schema: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield name, type and default of what a JSON Schema lets in, if it says so."""
+    named = str(schema.get("$ref", "")).rpartition("/")[2]
+    top = schema.get("$defs", {}).get(named, schema)
+    required = top.get("required", ())
+    for name, field in top.get("properties", {}).items():
+        said = field if isinstance(field, Mapping) else {}
+        # That of a secret is nobody's business.
+        keys = () if said.get("writeOnly") else said.keys() & {"default"}
+        yield {"name": name, "type": _type(said), "required": name in required} | {
+            key: said[key] for key in keys
+        }
 
 
-def _field(name: str, kind: str, required: bool, default: Any) -> dict[str, Any]:
-    field = {"name": name, "type": kind, "required": required}
-    return field if required else {**field, "default": default}
-
-
-def _type(kind: Any) -> str:
-    if isinstance(kind, str):
-        return kind
-    text = inspect.formatannotation(kind) if kind else ""
-    return _PRIVATE.sub("", text)
-
-
-def _default(value: Any) -> Any:
-    """Return a default as it would stand in a file; a factory is called for it."""
-    if isinstance(value, attrs.Factory):  # type: ignore[arg-type]  # a class at run time
-        return None if value.takes_self else value.factory()
-    return value() if callable(value) else value
+def _type(schema: Any) -> str:
+    """Return what a JSON Schema lets in, in a few words."""
+    if not isinstance(schema, Mapping):
+        return "any"
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "enum" in schema:
+        return " | ".join(map(value_text, schema["enum"]))
+    choices = schema.get("anyOf") or schema.get("oneOf")
+    if choices:
+        return " | ".join(dict.fromkeys(map(_type, choices)))
+    if schema.get("writeOnly"):
+        return "secret"
+    kinds = schema.get("type", "any")
+    words = " | ".join([kinds] if isinstance(kinds, str) else map(str, kinds))
+    inner = schema.get("items") or schema.get("additionalProperties")
+    return f"{words} of {_type(inner)}" if isinstance(inner, Mapping) else words
 
 
 def _text(found: dict[str, Any]) -> str:
@@ -121,7 +107,9 @@ def _text(found: dict[str, Any]) -> str:
 
 
 def _given(field: dict[str, Any]) -> str:
-    return "required" if field["required"] else f"= {value_text(field['default'])}"
+    if field["required"]:
+        return "required"
+    return f"= {value_text(field['default'])}" if "default" in field else "optional"
 
 
 def _table(rows: list[tuple[str, str, str]]) -> list[str]:

@@ -16,7 +16,7 @@ from midflight_plugins.cli._settings import BY_NAME, SETTINGS
 from midflight_plugins.cli._types import import_type
 
 if TYPE_CHECKING:
-    from midflight import Runtime
+    from midflight import PluginRegistry, Runtime
     from midflight_plugins.cli._resolved import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -55,13 +55,13 @@ class Sources(NamedTuple):
             click.UsageError: if nothing says where the configuration is.
             SettingsError: if a module type of the settings cannot be imported.
         """
-        from midflight import PluginRegistry, Runtime
+        from midflight import Runtime
         from midflight_plugins.cli._layers import source
 
         if not self.uris:
             msg = "give a FILE, or a --source URI, or write a midflight.toml"
             raise click.UsageError(msg)
-        registry = PluginRegistry()
+        registry = self.registry()
         how: Mapping[str, Any] = self.settings or {}
         if self.settings:
             options = {"deadline": self.settings["deadline"], **options}
@@ -72,6 +72,14 @@ class Sources(NamedTuple):
             registry=registry,
             **options,
         )
+
+    def registry(self) -> PluginRegistry:
+        """Return the plugins that settings and command line let in."""
+        from midflight import PluginRegistry
+
+        if self.settings:
+            return self.settings.registry(self.plugins)
+        return PluginRegistry().without(self.plugins)
 
     @property
     def allowed(self) -> tuple[str, ...]:
@@ -119,7 +127,8 @@ plugin_option = click.option(
     "plugins",
     multiple=True,
     metavar="NAME",
-    help="Allow a cross-cutting plugin of another distribution. Repeatable.",
+    help="Let a cross-cutting plugin of another distribution take part; `no:NAME` "
+    "blocks any plugin, also one of ours. Repeatable.",
 )
 
 expect_option = click.option(
@@ -142,16 +151,25 @@ author_option = click.option(
 
 
 def _note(ctx: click.Context, option: click.Parameter, value: Any) -> None:
-    """Keep `--settings` and `--set` for whoever asks for settings."""
+    """Keep what goes for all settings for whoever asks for them."""
     given = ctx.find_root().ensure_object(Given)
     if option.name == "set":
         given.sets += value
+    elif option.name == "no_plugins":
+        given.bare = given.bare or value
     elif value:
         given.file = value
 
 
 def settings_options(command: F) -> F:
-    """Add `--settings` and `--set`, which also stand before the command."""
+    """Add `--settings`, `--set` and `--no-plugins`, also for before the command."""
+    command = click.option(
+        "--no-plugins",
+        is_flag=True,
+        expose_value=False,
+        callback=_note,
+        help="Import nothing of other distributions, whatever the settings allow.",
+    )(command)
     command = click.option(
         "--set",
         "set",

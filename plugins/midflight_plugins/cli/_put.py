@@ -83,7 +83,9 @@ def _checked(
             or, with `check`, if a module installed here refuses it.
     """
     fixed = Fixed(str(given.uris[0]), content)
-    faults = Runtime(fixed, modules=given.types(), plugins=given.allowed).check()
+    faults = Runtime(
+        fixed, modules=given.types(), plugins=given.allowed, registry=given.registry()
+    ).check()
     # What could not be read has faults, whatever modules would say.
     if isinstance(content, InvalidConfigurationError):
         raise InvalidConfigurationError(faults)

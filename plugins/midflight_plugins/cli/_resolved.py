@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from midflight import Fault, Place
+from midflight import Fault, Place, PluginRegistry
 from midflight.errors import Code
 from midflight_plugins.cli._origins import (
     FILE,
@@ -52,6 +52,15 @@ class Settings(Mapping[str, Any]):
     def sources(self) -> tuple[str | Mapping[str, Any], ...]:
         """Where the configuration comes from, lowest layer first; empty if nowhere."""
         return tuple(self["layers"] or self["source"])
+
+    def registry(self, plugins: Sequence[str] = ()) -> PluginRegistry:
+        """Return the plugins that are let in.
+
+        Args:
+            plugins: what the command line adds to the setting of that name.
+        """
+        allow = None if self["allow"] is True else self["allow"]
+        return PluginRegistry(allow=allow).without((*self["plugins"], *plugins))
 
     def types(self) -> dict[str, Any]:
         """Import the module types that the settings name.
@@ -122,3 +131,15 @@ def ignored(settings: Settings) -> list[str]:
     aside = settings.file.aside if settings.file else ""
     wins = f"{aside} has [tool.midflight] too; {NAME} is read instead"
     return [*([wins] if aside else []), *misspelt()]
+
+
+def idle(plugins: Sequence[str]) -> list[str]:
+    """Return a sentence for each `no:WORD` that keeps nothing away: a typo, perhaps."""
+    return [
+        f"`{word}` blocks nothing: nothing that is installed is called so"
+        for word in dict.fromkeys(plugins)
+        if word.startswith("no:")
+        and all(
+            e.state != "blocked" for e in PluginRegistry().without([word]).entries()
+        )
+    ]

@@ -24,7 +24,7 @@ from midflight_plugins.cli._logs import configure
 from midflight_plugins.cli._notify import notify, reloading
 from midflight_plugins.cli._options import Sources
 from midflight_plugins.cli._passwords import redacted
-from midflight_plugins.cli._resolved import Settings, ignored
+from midflight_plugins.cli._resolved import Settings, idle, ignored
 from midflight_plugins.cli._state_dir import directory_of, made
 from midflight_plugins.cli._text import plural
 
@@ -80,7 +80,10 @@ def _tell(sources: Sources, settings: Settings) -> None:
     _log.info("starting %s, strategy %s, %s", names, settings["strategy"], how)
     if settings.file:
         _log.info("settings: %s", settings.file.name)
-    for each in ignored(settings):
+    if settings["allow"] is not True:
+        allowed = ", ".join(settings["allow"]) or "nothing"
+        _log.info("allowed of other distributions: %s", allowed)
+    for each in (*idle(sources.allowed), *ignored(settings)):
         _log.warning("%s", each)
 
 
@@ -126,9 +129,14 @@ class _Last:
     outcome: Outcome | None = None
 
     @hookimpl
-    def on_outcome(self, outcome: Outcome) -> None:
-        """Remember it."""
+    def on_outcome(self, outcome: Outcome, runtime: Runtime) -> None:
+        """Remember it; name the imports that hold a change up."""
         self.outcome = outcome
+        for each in () if outcome.ok else runtime.registry.entries():
+            if each.begun and each.state == "available":
+                whose = f"{each.role} `{each.name}` of {each.distribution}"
+                how = "the import of %s %s has not come back"
+                _log.error(how, whose, each.version)
 
     @property
     def exit_code(self) -> Exit:

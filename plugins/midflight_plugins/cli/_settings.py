@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from midflight_plugins.cli._allowed import Allowed
 from midflight_plugins.cli._kinds import (
     Directory,
     Flag,
@@ -116,8 +117,16 @@ SETTINGS = (
         "plugins",
         Names(),
         (),
-        "Cross-cutting plugins of other distributions that are allowed.",
+        "Cross-cutting plugins of others that take part; `no:NAME` blocks any plugin.",
         "-p, --plugin",
+    ),
+    Setting(
+        "allow",
+        Allowed(),
+        True,
+        "What of other distributions may be imported: names of these or of plugins; "
+        "`false` for nothing.",
+        "--no-plugins",
     ),
     Setting(
         "modules", Types(), {}, "Module types made of classes, by name.", "--module"

@@ -104,9 +104,10 @@ def writable(uri: str, plugins: Sequence[str] = ()) -> Runtime:
     Raises:
         click.UsageError: if the URI names one of them.
     """
-    from midflight import PluginRegistry, Runtime
+    from midflight import Runtime
+    from midflight_plugins.cli._given import registry as installed
 
-    registry = PluginRegistry()
+    registry = installed(plugins)
     source, version = split(uri_of(uri), registry)
     if version is not None:
         msg = f"{redacted(uri)} names one version; leave out `@{version}`"

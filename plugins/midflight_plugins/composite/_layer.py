@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from midflight import Participant, Runtime
 
 _log = logging.getLogger("midflight.composite")
+_STOPPING = 0.2  # s that the end of one layer may take from the others
 
 
 @attrs.define(eq=False)
@@ -253,8 +254,9 @@ class Part:
     def stop(self) -> None:
         """Let its source let go of what it holds; what fails stops no other layer."""
         if self.participant is not None and self.participant.has("stop"):
+            aside = Aside(f"stop {self.name}", _STOPPING, lambda: None)
             try:
-                self._call("stop")
+                aside.call("stop", functools.partial(self.invoke, "stop"))
             except MidflightError as exc:
                 _log.warning("%s", exc)
 

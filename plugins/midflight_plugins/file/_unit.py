@@ -35,7 +35,7 @@ class Reference:
     path: Path
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)  # a `Loaded` shows it, by its positions
 class Unit:
     """One file of a configuration.
 

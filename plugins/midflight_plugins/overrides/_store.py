@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from midflight import Document, Loaded
-from midflight.errors import PluginError, SourceUnavailableError
+from midflight.errors import MidflightError, PluginError, SourceUnavailableError
 from midflight_plugins.overrides._authors import Authors
 from midflight_plugins.overrides._edit import tree_of
 from midflight_plugins.overrides._planned import Head
@@ -214,10 +214,23 @@ class Kept:
 
 
 def _alone(store: object) -> Runtime:
-    """Return a runtime that never starts, to make a participant of a store."""
-    from midflight import Runtime
+    """Return a runtime that never starts, to make a participant of a store.
 
-    return Runtime(store)
+    Below a command of `midflight` it imports only what the settings let in.
+    """
+    import click
+
+    from midflight import PluginRegistry, Runtime
+
+    ctx = click.get_current_context(silent=True)
+    found = ctx.find_root().obj if ctx else None
+    settings = found if isinstance(found, Mapping) else {}
+    try:
+        allow, plugins = settings.get("allow", True), settings.get("plugins", ())
+    except MidflightError:  # settings that are wrong let in nobody but ours
+        allow, plugins = (), ()
+    registry = PluginRegistry(allow=None if allow is True else allow)
+    return Runtime(store, registry=registry.without(plugins))
 
 
 def _unlock(kept: weakref.ref[Kept]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib.metadata
 import re
@@ -178,8 +179,10 @@ def _offered(entries: Iterable[Any]) -> dict[str, str]:
         for name in (f"{entry.role}:{entry.name}", entry.name):
             if offered.get(name) != "":
                 offered[name] = amiss
-    for point in importlib.metadata.entry_points(group=GROUP):
-        offered[point.name] = ""
+    for each in importlib.metadata.distributions():
+        with contextlib.suppress(Exception):  # what one has spoilt is its own
+            for point in each.entry_points.select(group=GROUP):
+                offered[point.name] = ""
     return offered
 
 

@@ -69,7 +69,7 @@ class Expander:
             marks: what its schema says of it.
             hidden: whether it is a secret, with all that is below it.
         """
-        marked = marks is not None and marks.hides
+        marked = marks is not None and marks.is_secret
         hidden = hidden or marked
         if isinstance(value, str):
             if self._expands and "${" in value:

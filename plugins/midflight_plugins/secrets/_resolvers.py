@@ -80,7 +80,7 @@ class Resolvers:
         try:
             return runtime.registry.load("secret", scheme)
         except PluginError as exc:
-            raise UnresolvedError(str(exc), "reinstall it") from exc
+            raise UnresolvedError(str(exc), "see `midflight plugins`") from exc
 
 
 def _resolver(target: Any, runtime: Runtime) -> Resolver:

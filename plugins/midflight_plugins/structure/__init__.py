@@ -1,4 +1,4 @@
-"""Typed module configuration for attrs classes and dataclasses.
+"""Typed module configuration for attrs classes, dataclasses and `TypedDict`.
 
 A value is taken as it stands or refused: a number in quotes is a fault, not a number.
 Every fault of a configuration is found at once, each with the path of its key.
@@ -14,14 +14,14 @@ from midflight import hookimpl
 
 @hookimpl
 def structure(config: Mapping[str, Any], type: Any) -> Any:  # noqa: A002  # the hookspec's name
-    """Build an instance of an attrs class or a dataclass from a mapping.
+    """Build an instance of an attrs class, a dataclass or a `TypedDict`.
 
     Args:
         config: the configuration, as plain values.
         type: the class; keys are the names of its `__init__` arguments.
 
     Returns:
-        the instance, or `None` if `type` is neither an attrs class nor a dataclass.
+        the instance, or `None` if `type` is none of these.
 
     Raises:
         InvalidConfigurationError: with every fault, paths relative to `config`.
@@ -34,19 +34,16 @@ def structure(config: Mapping[str, Any], type: Any) -> Any:  # noqa: A002  # the
 
 @hookimpl
 def json_schema(type: Any) -> Mapping[str, Any] | None:  # noqa: A002  # the hookspec's name
-    """Describe an attrs class or a dataclass as JSON Schema.
+    """Describe an attrs class, a dataclass or a `TypedDict` as JSON Schema.
 
     Args:
         type: the class.
 
     Returns:
-        the schema (2020-12), or `None` if `type` is neither an attrs class nor a
-        dataclass. What the validators of a field demand is not part of it.
+        the schema (2020-12), or `None` if `type` is none of these.
 
     Raises:
-        MissingDependencyError: if msgspec is not installed, unless the class has
-            fields of type `Secret`: then the schema says just which.
-        PluginError: if msgspec cannot describe a field, with the same exception.
+        ValueError: if a field is marked with a word that is none.
     """
     from midflight_plugins.structure._converter import is_supported
     from midflight_plugins.structure._schema import schema_of

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from midflight.errors import Code, Fault, InvalidConfigurationError, did_you_mean
+from midflight.errors import Code, Fault, InvalidConfigurationError
+from midflight_plugins.structure._fields import has_secret, is_class, resolved
 from midflight_plugins.structure._scalars import choice, describe, refuse
-from midflight_plugins.structure._secret import holds_secret
+from midflight_plugins.structure._secret import holds_secret, says_secret, untold
+from midflight_plugins.structure._told import missing, unknown
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -47,7 +49,7 @@ def tagged(members: list[Any]) -> tuple[str, dict[Any, Any]]:
     Returns:
         the field's name and the class for each value; an empty name if there is none.
     """
-    if len(members) > 1 and all(map(_is_class, members)):
+    if len(members) > 1 and all(map(is_class, members)):
         for name in (_key(field) for field in _fields(members[0])):
             tags = [_tags(member, name) for member in members]
             values = [value for group in tags for value in group]
@@ -66,9 +68,7 @@ def choose(value: Mapping[str, Any], tag: str, by_tag: Mapping[Any, Any]) -> Any
     literal: Any = typing.Literal
     tags = literal[tuple(by_tag)]
     if tag not in value:
-        msg = f"`{tag}` is missing"
-        fault = Fault(Code.E_REQUIRED, msg, (tag,), expected=describe(tags))
-        raise InvalidConfigurationError(fault)
+        raise InvalidConfigurationError(missing(tag, describe(tags)))
     try:
         return by_tag[choice(value[tag], tags)]
     except InvalidConfigurationError as exc:
@@ -81,12 +81,6 @@ def _tags(member: Any, name: str) -> tuple[Any, ...]:
     return typing.get_args(hint) if typing.get_origin(hint) is typing.Literal else ()
 
 
-def _is_class(kind: Any) -> bool:
-    return isinstance(kind, type) and (
-        attrs.has(kind) or dataclasses.is_dataclass(kind)
-    )
-
-
 def _faults(
     group: ClassValidationError,
     kind: Any,
@@ -97,22 +91,25 @@ def _faults(
     from cattrs.errors import ForbiddenExtraKeysError
 
     fields = {field.name: field for field in _fields(kind)}
+    hints = resolved(kind)
     noted, others = group.group_exceptions()
     for exc, note in noted:
         field = fields[note.name]
         key = _key(field)
         if key not in config:
-            msg = f"`{key}` is missing"
-            yield Fault(Code.E_REQUIRED, msg, (key,), expected=describe(note.type))
+            yield missing(key, describe(note.type))
         else:
-            yield from _of_field(exc, field, note.type)
+            yield from _of_field(exc, field, hints.get(note.name, note.type))
     while_making = []
     for exc in others:
         if isinstance(exc, ForbiddenExtraKeysError):
             yield from _unknown(exc, fields)
         else:
             while_making.append(exc)
-    checked = list(_checked(kind, config, converter))
+    hints = {name: hints.get(name, field.type) for name, field in fields.items()}
+    for _, note in noted:  # twice at each level would be 2 ** depth times
+        del hints[note.name]
+    checked = list(_checked(kind, config, hints, converter))
     yield from checked
     if while_making and not checked:
         yield from _told(while_making[0])
@@ -121,12 +118,11 @@ def _faults(
 def _unknown(exc: Any, fields: Mapping[str, Any]) -> Iterator[Fault]:
     known = [_key(field) for field in fields.values() if field.init]
     for word in sorted(exc.extra_fields):
-        hint = did_you_mean(word, known)
-        yield Fault(Code.E_UNKNOWN, f"`{word}` is not known", (word,), hint=hint)
+        yield unknown(word, known)
 
 
 def _checked(
-    kind: Any, config: Mapping[str, Any], converter: Converter
+    kind: Any, config: Mapping[str, Any], hints: Mapping[str, Any], converter: Converter
 ) -> Iterator[Fault]:
     """Run each attrs converter and validator by itself, since attrs stops at one.
 
@@ -139,12 +135,12 @@ def _checked(
     partial = object.__new__(cls)
     good = []
     for field in attrs.fields(cls):
-        try:
-            value = _value(field, config, converter)
-        except InvalidConfigurationError:
+        if field.name not in hints:
             continue
+        try:
+            value = _value(field, hints[field.name], config, converter)
         except Exception as exc:  # noqa: BLE001  # a user's converter raises what it likes
-            yield from _of_field(exc, field)
+            yield from _of_field(exc, field, hints[field.name])
             continue
         if value is not attrs.NOTHING:
             object.__setattr__(partial, field.name, value)
@@ -157,17 +153,19 @@ def _checked(
         except Exception as exc:  # noqa: BLE001  # as above
             if isinstance(exc, AttributeError) and exc.obj is partial:
                 continue
-            yield from _of_field(exc, field)
+            yield from _of_field(exc, field, hints[field.name])
 
 
-def _value(field: Any, config: Mapping[str, Any], converter: Converter) -> Any:
+def _value(
+    field: Any, kind: Any, config: Mapping[str, Any], converter: Converter
+) -> Any:
     """Return a field's value as `__init__` would set it, or NOTHING if unknown."""
     key = _key(field)
     if not field.init or key not in config:
         return _default(field)
     value = config[key]
-    if field.type is not None and not isinstance(field.type, typing.TypeVar):
-        value = converter.structure(value, field.type)
+    if kind is not None and not isinstance(kind, typing.TypeVar):
+        value = converter.structure(value, kind)
     if field.converter is None:
         return value
     if isinstance(field.converter, attrs.Converter):
@@ -182,20 +180,18 @@ def _default(field: Any) -> Any:
     return attrs.NOTHING if field.default.takes_self else field.default.factory()
 
 
-def _of_field(exc: Exception, field: Any, kind: Any = None) -> Iterator[Fault]:
+def _of_field(exc: Exception, field: Any, kind: Any) -> Iterator[Fault]:
     """Yield the faults behind an exception; those of a hidden field show no value.
 
-    Hidden are fields with `repr=False`, and those with a `Secret` in their type.
+    Hidden are fields with `repr=False`, those with a `Secret` in their type, and
+    those that are marked as secret.
     """
-    hidden = not field.repr or holds_secret(kind or field.type)
+    hidden = not field.repr or says_secret(field.metadata) or holds_secret(kind)
     for fault in _told(exc):
-        told = _silenced(fault) if hidden else fault
+        told = untold(fault) if hidden else fault
+        if not fault.path and fault.found and has_secret(kind):
+            told = untold(fault)
         yield told.under((_key(field),))
-
-
-def _silenced(fault: Fault) -> Fault:
-    msg = "value is refused" if fault.code is Code.E_VALUE else fault.message
-    return attrs.evolve(fault, found="", message=msg)
 
 
 def _told(exc: Exception) -> Iterator[Fault]:

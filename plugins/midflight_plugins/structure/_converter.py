@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections.abc
-import dataclasses
+import contextvars
 import enum
 import functools
 import types
@@ -16,6 +16,7 @@ import attrs
 from midflight import Secret
 from midflight.errors import Code, Fault, InvalidConfigurationError, PluginError
 from midflight_plugins.structure._classes import choose, class_hook, tagged
+from midflight_plugins.structure._fields import is_class
 from midflight_plugins.structure._scalars import (
     SCALARS,
     choice,
@@ -24,6 +25,7 @@ from midflight_plugins.structure._scalars import (
     scalar,
 )
 from midflight_plugins.structure._secret import secret
+from midflight_plugins.structure._typed_dict import is_typed_dict, typed_dict_hook
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -40,21 +42,26 @@ _LISTS = {
     collections.abc.Set: frozenset,
     collections.abc.MutableSet: set,
 }
+_Refusals = dict[tuple[int, Any], tuple[Fault, ...]]
+_refusals: contextvars.ContextVar[_Refusals] = contextvars.ContextVar("refusals")
 _MAPPINGS = {dict, collections.abc.Mapping, collections.abc.MutableMapping}
 
 
 def is_supported(kind: Any) -> bool:
-    """Tell whether a type is an attrs class or a dataclass, generic or not."""
+    """Tell whether a type is an attrs class, a dataclass or a `TypedDict`.
+
+    A dataclass of pydantic is left to pydantic.
+    """
     origin = typing.get_origin(kind) or kind
-    return isinstance(origin, type) and (
-        attrs.has(origin) or dataclasses.is_dataclass(origin)
-    )
+    known = is_class(origin) or is_typed_dict(origin)
+    return known and not hasattr(origin, "__pydantic_validator__")
 
 
 def build(config: Mapping[str, Any], kind: Any) -> Any:
     """Build an instance of a supported type, or raise with every fault."""
     from cattrs.errors import StructureHandlerNotFoundError
 
+    token = _refusals.set({})
     try:
         return _converter().structure(config, kind)
     except StructureHandlerNotFoundError as exc:
@@ -63,6 +70,8 @@ def build(config: Mapping[str, Any], kind: Any) -> Any:
             " cannot express; annotate what stands in the file"
         )
         raise PluginError(msg) from exc
+    finally:
+        _refusals.reset(token)
 
 
 @functools.cache
@@ -84,6 +93,10 @@ def _converter() -> Converter:
 
     hooks = [
         (is_supported, lambda kind: class_hook(kind, converter)),
+        (
+            lambda kind: is_typed_dict(group(kind)),
+            lambda kind: typed_dict_hook(kind, converter),
+        ),
         (lambda kind: group(kind) in _LISTS, lambda kind: _list_hook(kind, converter)),
         (lambda kind: group(kind) in _MAPPINGS, lambda _: _mapping_hook(converter)),
         (
@@ -163,13 +176,20 @@ def _union_hook(kind: Any, converter: Converter) -> Any:
             return value
         if tag and isinstance(value, Mapping):
             return converter.structure(value, choose(value, tag, by_tag))
+        # members of members that refuse the same part need not do so again
+        known, place = _refusals.get(), (id(value), kind)
+        if place in known:
+            raise InvalidConfigurationError(known[place])
         refused: list[InvalidConfigurationError] = []
         for member in others:
             try:
                 return converter.structure(value, member)
             except InvalidConfigurationError as exc:
                 refused.append(exc)
-        raise _nearest(refused, value, kind)
+        nearest = _nearest(refused, value, kind)
+        if isinstance(value, Mapping | list | tuple):
+            known[place] = nearest.faults
+        raise nearest
 
     return structure
 
@@ -184,7 +204,7 @@ def _nearest(
     choices = [exc for exc in refused if exc.code is Code.E_ENUM]
     if value is not None and (len(refused) == 1 or choices):
         told = (choices or refused)[0].faults
-        wanted = describe(kind)
+        wanted = f"{told[0].expected} or null" if len(refused) == 1 else describe(kind)
         faults = [attrs.evolve(fault, expected=wanted) for fault in told]
         return InvalidConfigurationError(faults)
     return refuse(value, describe(kind))

@@ -89,9 +89,12 @@ def scalar(value: Any, kind: Any) -> Any:
         base = kind
     if base is None or not _fits(value, base):
         expected = SCALARS.get(base, f"a {kind.__name__}")
-        raise refuse(value, expected, _hint(value, base))
+        raise refuse(value, expected, hint_for(value, base))
     if base is datetime.timedelta:
-        return kind(seconds=value)
+        try:
+            return kind(seconds=value)
+        except OverflowError:
+            raise refuse(value, "at most 999999999 days, in seconds") from None
     if base is float or kind is not base or base in {pathlib.PurePath, pathlib.Path}:
         return kind(value)
     return value
@@ -136,7 +139,7 @@ def _fits(value: Any, base: Any) -> bool:
     return type(value) is base
 
 
-def _hint(value: Any, base: Any) -> str:
+def hint_for(value: Any, base: Any) -> str:
     """Say what to do about a value which is nearly right."""
     kind = type(value)
     if base in {str, pathlib.PurePath, pathlib.Path}:

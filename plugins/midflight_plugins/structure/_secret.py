@@ -1,15 +1,16 @@
-"""Fields of type `Secret`: what they take, and where a class has some."""
+"""Fields of type `Secret`: what they take, and where a type has some."""
 
 from __future__ import annotations
 
-import types
 import typing
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
 from midflight import Secret
 from midflight.errors import Code, Fault, InvalidConfigurationError
+from midflight_plugins.schema import MARK
 
 SCHEMA = {"type": "string", "writeOnly": True, "format": "password"}
 
@@ -30,50 +31,27 @@ def secret(value: Any, kind: Any) -> Any:
 
 
 def holds_secret(kind: Any) -> bool:
-    """Tell whether a type is `Secret`, or a list, mapping or union with one."""
+    """Tell whether a type is `Secret`, marked as secret, or made of such a type."""
     if isinstance(kind, type) and issubclass(kind, Secret):
+        return True
+    notes = getattr(kind, "__metadata__", ())
+    if any(isinstance(note, str) and mark_in(note) == "secret" for note in notes):
         return True
     return any(map(holds_secret, typing.get_args(kind)))
 
 
-def secrets_of(cls: Any, above: tuple[Any, ...] = ()) -> dict[str, Any] | None:
-    """Return a schema of a class that says nothing but which fields are secret.
-
-    Returns:
-        the schema, or `None` if there are none.
-    """
-    if cls in above:  # a class within itself: what is at its first level must do
-        return None
-    hints = typing.get_type_hints(typing.get_origin(cls) or cls, include_extras=True)
-    names = {field.name: field for field in _fields(cls)}
-    found = {
-        str(getattr(names[name], "alias", None) or name): part
-        for name, kind in hints.items()
-        if name in names and (part := _part(kind, (*above, cls)))
-    }
-    return {"type": "object", "properties": found} if found else None
+def says_secret(metadata: Mapping[Any, Any]) -> bool:
+    """Tell whether the metadata of a field marks it as secret."""
+    return metadata.get(MARK) == "secret"
 
 
-def _part(kind: Any, above: tuple[Any, ...]) -> dict[str, Any] | None:
-    origin, args = typing.get_origin(kind) or kind, typing.get_args(kind)
-    if isinstance(origin, type) and issubclass(origin, Secret):
-        return dict(SCHEMA)
-    if _fields(kind):
-        return secrets_of(kind, above)
-    parts = [part for each in args if (part := _part(each, above))]
-    if not parts:
-        return None
-    if origin in {typing.Union, types.UnionType, typing.Annotated}:
-        return {"anyOf": parts}
-    each = {"anyOf": parts}
-    return {"items": each, "additionalProperties": each}
+def mark_in(note: str) -> str:
+    """Return the mark that stands beside an annotated type, as `x-midflight: live`."""
+    head, _, mark = note.partition(":")
+    return mark.strip() if head == MARK else ""
 
 
-def _fields(kind: Any) -> tuple[Any, ...]:
-    import dataclasses
-
-    cls = typing.get_origin(kind) or kind
-    if isinstance(cls, type) and attrs.has(cls):
-        return tuple(attrs.fields(cls))
-    known = isinstance(cls, type) and dataclasses.is_dataclass(cls)
-    return dataclasses.fields(cls) if known else ()
+def untold(fault: Fault) -> Fault:
+    """Return a fault that shows no value."""
+    msg = "value is refused" if fault.code is Code.E_VALUE else fault.message
+    return attrs.evolve(fault, found="", message=msg)

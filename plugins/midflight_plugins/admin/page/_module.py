@@ -51,7 +51,7 @@ def with_module(
         "module.html",
         module=found,
         etag=etag,
-        rows=_rows(explained["values"], f"modules.{name}.config."),
+        rows=_rows(explained["values"], f"modules.{name}.config.", found["marks"]),
         editable=visit.caller is not None and visit.caller.may("write", name),
         text=written(found["config"]) if text is None else text,
         edited=text is not None,
@@ -68,10 +68,20 @@ def current(visit: Visit, name: str) -> tuple[Any, str]:
     return answer.content, headers.get("etag", "")
 
 
-def _rows(values: Sequence[Mapping[str, Any]], head: str) -> list[dict[str, Any]]:
-    """Return where each value of a configuration was set."""
-    return [
+def _rows(
+    values: Sequence[Mapping[str, Any]], head: str, marks: Mapping[str, Sequence[str]]
+) -> list[dict[str, Any]]:
+    """Return where each value of a configuration was set, and what is said of it."""
+    rows = [
         {**each, "key": each["path"].removeprefix(head)}
         for each in values
         if each["path"].startswith(head)
     ]
+    return [{**row, "marks": _marks(row["key"], marks)} for row in rows]
+
+
+def _marks(key: str, marks: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """Return the marks of a key, or of the nearest that it is part of."""
+    while key and key not in marks:
+        key = key[: max(key.rfind("."), key.rfind("["), 0)]
+    return marks.get(key, ())

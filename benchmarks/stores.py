@@ -1,0 +1,98 @@
+"""From a change in a store to the module it touches, beside the client's bare watch.
+
+The clock starts before the write is sent. The bare watch ends at its event: nothing is
+read, nothing is applied. Both follow the same key, one after the other, in turns.
+`http-poll` and `s3` look every 50 ms, and so does what they are compared with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import common
+from limiter import Limiter
+from store_servers import STORES as SERVERS
+from store_web import MORE
+
+from midflight import Runtime, hookimpl
+
+STORES = (*SERVERS, *MORE)
+PAUSE = 0.03  # s, longer than the quiet time after which a hint counts as a lone one
+PATIENCE = 20.0  # s until a change counts as lost
+
+
+def told(arrived: common.Arrival) -> type:
+    """Return the module type that says what it was given."""
+
+    class Told(Limiter):
+        @hookimpl
+        def reconfigure(self, config):
+            arrived(config["rate"])
+
+    return Told
+
+
+@contextlib.contextmanager
+def midflight(store, arrived):
+    """Run the one module on the store."""
+    with Runtime(store.source(), watch=True, modules={"limiter": told(arrived)}):
+        yield
+
+
+def bare(store, arrived):
+    """Watch as the client's documentation says."""
+    return store.bare(arrived)
+
+
+WAYS = {"bare watch": bare, "midflight": midflight}
+
+
+def measure(kind, repeats: int, rounds: int) -> list[dict]:
+    """Return a row for each way to follow one kind of store."""
+    found: dict[str, list[float]] = {name: [] for name in WAYS}
+    with kind() as store:
+        rate = 0
+        store.write(rate)
+        for _ in range(rounds):
+            for name, way in WAYS.items():
+                arrived = common.Arrival()
+                with way(store, arrived):
+                    for at in range(-2, repeats // rounds):
+                        rate += 1
+                        arrived.expect(rate)
+                        time.sleep(PAUSE)
+                        began = time.monotonic_ns()
+                        store.write(rate)
+                        if not arrived.wait(PATIENCE if at > -2 else 1.0) and at >= 0:
+                            raise RuntimeError(f"{kind.name}: {name} lost a change")
+                        if at >= 0:
+                            found[name].append((arrived.at - began) / 1e6)
+    floor = common.summary(found["bare watch"])["p50"]
+    rows = []
+    for name, samples in found.items():
+        row = {"store": kind.name, "way": name} | common.summary(samples)
+        rows.append(row | {"allowed": 1.5 * floor + 2})
+    return rows
+
+
+def main() -> None:
+    """Measure every store whose server and client are here."""
+    names = [kind.name for kind in STORES]
+    stores = {"nargs": "+", "choices": names, "default": names}
+    options = common.arguments("From a store to a module.", stores=stores)
+    repeats, rounds = (60, 2) if options.quick else (300, 3)
+    rows = []
+    for kind in STORES:
+        if kind.name in options.stores:
+            if why := kind.missing():
+                print(f"{kind.name} is left out: {why}")
+                continue
+            rows += measure(kind, repeats, rounds)
+    if rows:
+        title = "change in a store -> reconfigure(), ms; at most 1.5 x bare + 2"
+        common.report(title, rows, options.json)
+
+
+if __name__ == "__main__":
+    main()

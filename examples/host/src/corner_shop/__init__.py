@@ -1,0 +1,1 @@
+"""A sample of an application that embeds Midflight."""

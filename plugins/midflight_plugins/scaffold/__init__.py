@@ -1,0 +1,1 @@
+"""Writes the beginning of a plugin of one's own: `midflight new`."""

@@ -1,0 +1,134 @@
+"""What `midflight new` writes is installed, tested and run without an edit."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import signal
+import tomllib
+
+import pytest
+from ruamel.yaml import YAML
+
+pytestmark = [pytest.mark.xdist_group("scaffold"), pytest.mark.timeout(180)]
+
+# What is not asked of a file that nobody puts, and of a module that opens nothing.
+LACKS = {
+    "source": {
+        "no `put`",
+        "no `server`",
+        "no `secrets`",
+        "its versions are no numbers",
+        "no `version` of `Loaded`",
+    },
+    "module": {"no `failing_config`"},
+    "strategy": set(),
+}
+
+
+def test_it_is_found(stranger, project):
+    """Once it is installed, its name is listed with its distribution."""
+    listed = [
+        line.split()[:3] for line in stranger.run("midflight", "plugins").splitlines()
+    ]
+
+    assert [project.kind, project.name, f"midflight-{project.name}"] in listed
+
+
+def test_its_tests_pass(stranger, project):
+    """They ask every clause of the contract, and skip only what it does not offer."""
+    said = stranger.run("pytest", "-p", "no:cacheprovider", project.name)
+    skipped = set(re.findall(r"^SKIPPED .*?:\d+: (.*)$", said, re.MULTILINE))
+
+    assert re.search(r"\d+ passed", said)
+    assert skipped <= LACKS[project.kind]
+    assert re.search(r"^\d+ kept, 0 not kept, ", said, re.MULTILINE)
+
+
+def test_it_runs(stranger, project, service):
+    """The command that `new` has shown starts a service, which ends when asked to."""
+    process, says = service(*project.run)
+    says("generation 1 applied")
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(20) == 0
+
+
+def test_a_new_source_follows_its_file(stranger, service):
+    """An edit reaches the service, a broken one changes nothing, another heals."""
+    file = stranger.folder / "demo/example.json"
+    good = file.read_text()
+    _, says = service("--source", "demo:demo/example.json", "--watch")
+    says("generation 1 applied")
+    file.write_text(good.replace("INFO", "DEBUG"))
+    says("generation 2 applied: reconfigure log")
+    file.write_text(good[:-3])
+    says("demo:demo/example.json:1:1: E_SYNTAX")
+    file.write_text(good)
+    says("generation 3 applied: reconfigure log")
+
+
+def test_a_new_module_takes_a_change(stranger, service):
+    """An edit reaches the one module that it touches, and a wrong one is refused."""
+    file = stranger.folder / "tick/example.yaml"
+    good = file.read_text()
+    _, says = service("tick/example.yaml", "--watch")
+    says("one says line 1")
+    file.write_text(good.replace("every: 1.0", "every: 0.05"))
+    says("generation 2 applied: reconfigure one")
+    file.write_text(good.replace("$count", "$nobody"))
+    says("rejected")
+    file.write_text(good)
+    says("generation 3 applied: reconfigure one")
+
+
+def test_a_new_strategy_decides(stranger, service):
+    """A change that removes a module is held."""
+    file = stranger.folder / "calm/example.yaml"
+    good = file.read_text()
+    _, says = service("calm/example.yaml", "--strategy", "calm", "--watch")
+    says("generation 1 applied")
+    file.write_text("modules: []\n")
+    says("held, awaiting_approval: stop log")
+    file.write_text(good)
+
+
+@pytest.mark.parametrize("rules", ["its own", "ours"])
+def test_it_lints_clean(stranger, project, root, rules):
+    """Neither its own rules nor ours find anything in it."""
+    if importlib.util.find_spec("ruff") is None:
+        pytest.skip("no ruff here")
+    config = ["--config", root / "pyproject.toml"] if rules == "ours" else []
+    for words in (["check"], ["format", "--check"]):
+        stranger.run("ruff", *words, "--no-cache", *config, ".", within=project.name)
+
+
+def test_its_types_are_sound(stranger, project):
+    """`mypy`, strict, accepts its code and its tests."""
+    if importlib.util.find_spec("mypy") is None:
+        pytest.skip("no mypy here")
+    said = stranger.run("mypy", "--cache-dir=../types", within=project.name)
+
+    assert "no issues found in 3 source files" in said
+
+
+def test_it_says_all_that_an_index_shows(stranger, project):
+    """The project names what it needs, its README, and the types of its package."""
+    folder = stranger.folder / project.name
+    told = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    package = f"midflight_{project.name}"
+
+    assert told["name"] == f"midflight-{project.name}"
+    assert any(each.startswith("midflight>=") for each in told["dependencies"])
+    assert (folder / told["readme"]).is_file()
+    assert (folder / "src" / package / "py.typed").is_file()
+
+
+def test_its_workflow_runs_all_checks(stranger, project):
+    """CI installs the project, and runs every check that its README names."""
+    text = (stranger.folder / project.name / ".github/workflows/ci.yml").read_text()
+    steps = YAML(typ="safe", pure=True).load(text)["jobs"]["check"]["steps"]
+    commands = [step["run"] for step in steps if "run" in step]
+
+    assert commands[0] == "pip install --editable '.[dev]'"
+    assert commands[1:] == ["ruff check", "ruff format --check", "mypy", "pytest"]
