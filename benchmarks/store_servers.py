@@ -19,9 +19,8 @@ from midflight.testing import Server, free_port
 
 
 def document(rate: int) -> str:
-    """Return the text of a configuration of one module."""
-    module = {"name": "m", "type": "limiter", "config": {"rate": rate}}
-    return json.dumps({"modules": [module]})
+    """Return the text of a small configuration: the source is measured, not YAML."""
+    return f"modules:\n  - name: m\n    type: limiter\n    config: {{rate: {rate}}}\n"
 
 
 class Store:

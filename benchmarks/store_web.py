@@ -36,16 +36,16 @@ class HttpEvents(Store):
     name, server_type = "http", FileServer
 
     def write(self, rate):
-        file = self.server.folder / "served" / f"{self.key}.json"
+        file = self.server.folder / "served" / f"{self.key}.yaml"
         file.with_suffix(".new").write_text(document(rate))
         file.with_suffix(".new").rename(file)
 
     def url(self, way):
         """Return the URL of the text, or of its events."""
-        return f"http://127.0.0.1:{self.server.port}/{way}/{self.key}.json"
+        return f"http://127.0.0.1:{self.server.port}/{way}/{self.key}.yaml"
 
     def source(self):
-        return f"{self.url('plain')}#sse=/events/{self.key}.json"
+        return f"{self.url('plain')}#sse=/events/{self.key}.yaml"
 
     @contextlib.contextmanager
     def bare(self, arrived):
@@ -190,11 +190,11 @@ class Kubernetes(Store):
         return json.load(self.connection.getresponse())
 
     def write(self, rate):
-        self.ask("PUT", json.dumps({"data": {"app.json": document(rate)}}))
+        self.ask("PUT", json.dumps({"data": {"app.yaml": document(rate)}}))
 
     def source(self):
-        options = f"kubeconfig={self.file}&format=json"
-        return f"kubernetes:configmap/shop/{self.key}?{options}#app.json"
+        options = f"kubeconfig={self.file}"
+        return f"kubernetes:configmap/shop/{self.key}?{options}#app.yaml"
 
     @contextlib.contextmanager
     def bare(self, arrived):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
@@ -47,13 +48,14 @@ class Limiter:
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch) -> Path:
+def here(tmp_path, monkeypatch) -> Iterator[Path]:
     """Return the current directory, which has a module type `shop:Limiter`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     (tmp_path / "shop.py").write_text(MODULES)
     monkeypatch.delitem(sys.modules, "shop", raising=False)
-    return tmp_path
+    yield tmp_path
+    sys.modules.pop("shop", None)  # other tests have a `shop` of their own
 
 
 @pytest.fixture

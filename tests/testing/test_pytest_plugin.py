@@ -48,7 +48,11 @@ def run(tmp_path):
             text=True,
             timeout=50,
             cwd=tmp_path,
-            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            env={
+                **os.environ,
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+                "PYTEST_ADDOPTS": "",  # may ask for plugins that are not loaded
+            },
         ).stdout
 
     return run

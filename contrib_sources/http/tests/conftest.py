@@ -25,7 +25,8 @@ class ConfigServer(Server):
 
     def requests(self, path):
         """Return the requests for a path, as the server wrote them down."""
-        lines = (self.folder / "requests").read_text().splitlines()
+        file = self.folder / "requests"
+        lines = file.read_text().splitlines() if file.exists() else ()
         return [each for each in map(json.loads, lines) if each["path"] == path]
 
 

@@ -204,9 +204,9 @@ def _unwritable(value: object) -> str:
 def _yaml(raw: Mapping[str, Any]) -> str:
     import io
 
-    from ruamel.yaml import YAML
+    from midflight_plugins.file._yaml import reader
 
-    yaml = YAML(plug_ins=[])
+    yaml = reader()()
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width, yaml.allow_unicode = 4096, True
     out = io.StringIO()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
@@ -57,13 +58,28 @@ def run(builder: Builder, text: str, source: str) -> None:
         parsed.faults.append(empty(source))
 
 
+@functools.cache
+def reader() -> Any:
+    """Return ruamel.yaml's class, which looks for no plugins of its own on the disk.
+
+    It would at each parse, and that takes longer than a module of a few lines.
+    """
+    from ruamel.yaml import YAML
+
+    class Reader(YAML):
+        def official_plug_ins(self) -> list[str]:
+            return []
+
+    return Reader
+
+
 def _feed(builder: Builder, text: str) -> None:
-    from ruamel.yaml import YAML, events
+    from ruamel.yaml import events
 
     scalar, alias = events.ScalarEvent, events.AliasEvent
     opens = {events.MappingStartEvent: True, events.SequenceStartEvent: False}
     closes = (events.MappingEndEvent, events.SequenceEndEvent)
-    for event in YAML(typ="safe", pure=True, plug_ins=[]).parse(text):
+    for event in reader()(typ="safe", pure=True).parse(text):
         kind = type(event)
         if kind is scalar:
             builder.scalar(event)
