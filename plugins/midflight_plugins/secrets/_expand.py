@@ -9,10 +9,10 @@ import attrs
 
 from midflight import Document, Fault, Secret
 from midflight.errors import Code, InvalidConfigurationError, Path
+from midflight_plugins.schema import Described
 from midflight_plugins.secrets._gaps import GAP
 from midflight_plugins.secrets._grammar import MalformedError, Reference, parse
 from midflight_plugins.secrets._lookup import Found, Lookup
-from midflight_plugins.secrets._marks import Marks
 from midflight_plugins.secrets._names import (
     is_excepted,
     looks_secret,
@@ -57,7 +57,7 @@ class Expander:
         self,
         value: Any,
         path: Path,
-        marks: Marks | None = None,
+        marks: Described | None = None,
         *,
         hidden: bool = False,
     ) -> Any:
@@ -105,7 +105,12 @@ class Expander:
         self.gaps.add(path)
 
     def _mapping(
-        self, value: Mapping[str, Any], path: Path, marks: Marks | None, *, hidden: bool
+        self,
+        value: Mapping[str, Any],
+        path: Path,
+        marks: Described | None,
+        *,
+        hidden: bool,
     ) -> Mapping[str, Any]:
         changed: dict[str, Any] = {}
         for key, item in value.items():
@@ -121,7 +126,9 @@ class Expander:
         kind: Any = type(value)  # the core's frozen mapping, which is made like a dict
         return kind({**value, **changed})  # type: ignore[no-any-return]  # as above
 
-    def _text(self, text: str, path: Path, marks: Marks | None, *, hidden: bool) -> Any:
+    def _text(
+        self, text: str, path: Path, marks: Described | None, *, hidden: bool
+    ) -> Any:
         before = len(self.faults) + len(self.failed)
         made = self._expanded(text, path, marks, hidden=hidden)
         if len(self.faults) + len(self.failed) > before:
@@ -129,7 +136,7 @@ class Expander:
         return made
 
     def _expanded(
-        self, text: str, path: Path, marks: Marks | None, *, hidden: bool
+        self, text: str, path: Path, marks: Described | None, *, hidden: bool
     ) -> Any:
         try:
             parts = parse(text)
@@ -152,7 +159,7 @@ class Expander:
             return self._kept(self._checked(joined, path), hidden=hidden)
         return self._typed(joined, references[0].rest, path, marks)
 
-    def _typed(self, text: str, name: str, path: Path, marks: Marks | None) -> Any:
+    def _typed(self, text: str, name: str, path: Path, marks: Described | None) -> Any:
         """Return what a value that is nothing but a variable means."""
         value = self._checked(value_of(text, name, path, self.faults), path)
         return attrs.evolve(self, expands=False).value(value, path, marks)

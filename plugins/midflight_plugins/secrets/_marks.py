@@ -7,10 +7,8 @@ from typing import Any
 
 from midflight_plugins.schema import SECRET, Described
 
-Marks = Described
 
-
-def marks_of(schema: Mapping[str, Any] | None) -> Marks | None:
+def marks_of(schema: Mapping[str, Any] | None) -> Described | None:
     """Return the marks of a schema, or `None` if it marks nothing as secret."""
     said = None if schema is None else Described.by(schema)
     return said if said is not None and said.mentions(SECRET) else None

@@ -18,12 +18,13 @@ from midflight.errors import (
     PluginError,
     TransientError,
 )
+from midflight_plugins.schema import Described
 from midflight_plugins.secrets._expand import Expander
 from midflight_plugins.secrets._gaps import partial_of
 from midflight_plugins.secrets._grammar import Reference
 from midflight_plugins.secrets._hiding import Hider
 from midflight_plugins.secrets._lookup import Found, Lookup, inputs, watched
-from midflight_plugins.secrets._marks import Marks, marks_of
+from midflight_plugins.secrets._marks import marks_of
 from midflight_plugins.secrets._names import patterns
 from midflight_plugins.secrets._resolvers import Resolvers
 from midflight_plugins.secrets._watching import Watcher
@@ -64,7 +65,7 @@ class State:
         self.resolvers = Resolvers()
         self._hider = Hider(runtime)
         self._key = os.urandom(32)
-        self._marks: dict[str, Marks | None] = {}
+        self._marks: dict[str, Described | None] = {}
         self._seen = Seen()
         self._watcher: Watcher | None = None
 
@@ -124,7 +125,7 @@ class State:
         """Return what expands one part of a document."""
         return Expander(lookup, self._hider.hide, names)
 
-    def marks(self, type_name: str, runtime: Runtime) -> Marks | None:
+    def marks(self, type_name: str, runtime: Runtime) -> Described | None:
         """Return what a module type's schema says; where it fails, all is secret."""
         if type_name in self._marks:
             return self._marks[type_name]
