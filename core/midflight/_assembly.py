@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from midflight._entries import OURS, is_block
-from midflight._plugins import Hooks, Participant, PluginRegistry, create
+from midflight._plugins import Hooks, Participant, create
 from midflight._system import log
 from midflight.errors import PluginError
 
 
-def register(
-    hooks: Hooks, registry: PluginRegistry, plugins: Iterable[str | object]
-) -> None:
+def register(hooks: Hooks, plugins: Iterable[str | object]) -> None:
     """Register our own plugins and those that are allowed; isolate broken ones.
 
     A `no:WORD` keeps away what it names, for the runtime as a whole.
@@ -20,7 +18,8 @@ def register(
     Raises:
         PluginError: if a name is unknown, or an object that was handed over is wrong.
     """
-    registry = hooks.runtime.registry = registry.without(plugins := tuple(plugins))
+    plugins, runtime = tuple(plugins), hooks.runtime
+    registry = runtime.registry = runtime.registry.without(plugins)
     known = [entry for entry in registry.entries() if entry.role == "plugin"]
     given = [
         *(e.name for e in known if e.distribution == OURS and e.state != "blocked"),
@@ -44,9 +43,7 @@ def register(
             log.error("%s", exc)
 
 
-def strategy_of(
-    hooks: Hooks, registry: PluginRegistry, strategy: str | object, deadline: float
-) -> Participant:
+def strategy_of(hooks: Hooks, strategy: str | object, deadline: float) -> Participant:
     """Make a strategy of a name or an object.
 
     Raises:
@@ -55,5 +52,5 @@ def strategy_of(
     name = strategy if isinstance(strategy, str) else type(strategy).__name__
     label = f"strategy `{name}`"
     if isinstance(strategy, str):
-        strategy = create(registry.load("strategy", strategy), label)
+        strategy = create(hooks.runtime.registry.load("strategy", strategy), label)
     return hooks.participant("strategy", strategy, label, deadline)

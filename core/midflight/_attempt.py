@@ -8,7 +8,7 @@ import attrs
 
 from midflight import _outcome as ends
 from midflight._document import Document
-from midflight._driver import Steps, quietly
+from midflight._driver import NEVER, Steps, quietly
 from midflight._engine import Snapshot
 from midflight._outcome import Outcome, Reason, Unchanged
 from midflight._plan import Plan, Verdict
@@ -45,7 +45,7 @@ class Attempts(Reading):
     seen: float = 0.0  # when a look last found the source well, since 1970
     layers: tuple[Layer, ...] = ()
     author: str = ""
-    retry_at: float | None = None
+    retry_at: float = NEVER
     approved: str = ""
     _tries: int = 0
     _failed_at: float = 0.0
@@ -104,7 +104,8 @@ class Attempts(Reading):
                 return outcome
             document, loaded = document_of(loaded)
             document = yield from transformed(self.engine, document)
-            plan = yield from self.engine.plan(self.engine.change_to(document))
+            change = self.engine.change(self.engine.diff_to(document))
+            plan = yield from self.engine.plan(change)
         except MidflightError as exc:
             log.warning("the last good configuration cannot be used: %s", exc)
             return outcome
@@ -138,18 +139,17 @@ class Attempts(Reading):
         self, document: Document, loaded: Loaded, *, insist: bool
     ) -> Steps[Outcome]:
         """Find out what a document that was loaded needs, and do that."""
-        self.layers, self.author = loaded.layers, loaded.author
-        self.desired, first = "", not self.engine.snapshot.generation
-        refused = self.rejected and self.rejected.digest
+        self.layers, self.author, self.desired = loaded.layers, loaded.author, ""
+        now = self.engine.snapshot
         try:
             document = yield from transformed(self.engine, document)
+            diff = self.engine.diff_to(document)
             self.desired = document.digest
-            runs = self.engine.snapshot.digest == self.desired and not first
-            if runs and not self.engine.snapshot.degraded:
+            if now.generation and now.digest == self.desired and not now.degraded:
                 return Unchanged(reason=Reason.SAME_DIGEST)
-            if self.desired == refused and not insist:
+            if self.rejected and self.rejected.digest == self.desired and not insist:
                 return Unchanged(reason=Reason.ALREADY_REJECTED)
-            plan = yield from self.engine.plan(self.engine.change_to(document))
+            plan = yield from self.engine.plan(self.engine.change(diff))
         except InvalidConfigurationError as exc:
             exc.positions = loaded.positions
             if all(fault.code in _ORDER for fault in exc.faults):
@@ -164,7 +164,7 @@ class Attempts(Reading):
         self.seen = self._system.wall()
         if self.source_error:
             again = self.rejected is not None and self.rejected.transient
-            self.retry_at = self._system.monotonic() if again else None
+            self.retry_at = self._system.monotonic() if again else NEVER
             self.source_error = None
 
     def _carried_out(
@@ -181,10 +181,16 @@ class Attempts(Reading):
             self.held = plan
             return ends.Held(reason=Reason.AWAITING_APPROVAL, plan=plan)
         old = self.engine.snapshot
-        mark = (self.source.label, loaded.version, self._system.wall())
-        snapshot = Snapshot(document, old.generation + 1, *mark, loaded=loaded)
+        snapshot = Snapshot(
+            document,
+            old.generation + 1,
+            self.source.label,
+            loaded.version,
+            self._system.wall(),
+            loaded=loaded,
+        )
         yield from self._tell("on_apply", plan=plan, document=document)
-        told = (snapshot, loaded.positions, self._system.monotonic)
+        told = (snapshot, loaded.positions, self._system)
         outcome = yield from Transaction(self.engine, plan, *told).run()
         if plan.fallback and isinstance(outcome, ends.Rejected | ends.RolledBack):
             log.warning("%s: %s instead", outcome.reason, plan.fallback.reason)
@@ -197,16 +203,16 @@ class Attempts(Reading):
     # -- noting and telling ------------------------------------------------------
 
     def _kept(self) -> tuple[object, ...]:
-        down = tuple(layer.name for layer in self.layers if layer.error)
+        down = [layer.name for layer in self.layers if layer.error]
         return self.rejected, self.held, self.source_error, down
 
     def _note(self, outcome: Outcome) -> None:
         """Keep what the outcome means for the status."""
         if outcome.ok:
-            self.rejected = self.held = self.retry_at = None
-            self.approved = ""
+            self.rejected = self.held = None
+            self.retry_at, self.approved = NEVER, ""
         elif isinstance(outcome, ends.Held):
-            self.rejected = self.retry_at = None
+            self.rejected, self.retry_at = None, NEVER
         elif not isinstance(outcome, Unchanged):
             if outcome.reason is not Reason.SOURCE_UNAVAILABLE:
                 self.rejected, self.held = outcome, None
@@ -219,8 +225,8 @@ class Attempts(Reading):
             self._tries = 0
         self._failed_at = now
         if not outcome.transient:
-            self.retry_at = None
-        elif self.retry_at is None or self.retry_at <= now:
+            self.retry_at = NEVER
+        elif self.retry_at == NEVER or self.retry_at <= now:
             longest = min(self._backoff, 2.0**self._tries)
             self._tries = min(self._tries + 1, 10)
             self.retry_at = now + longest * self._system.random()

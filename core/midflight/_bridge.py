@@ -48,8 +48,9 @@ class Bridge:
             late = StepTimeoutError(label, hook, limit)
             clock, due = self._system.monotonic, self._system.monotonic() + limit
             start = functools.partial(method, *args, **kwargs)
-            within = _within(start, lambda: due - clock(), late)
-            future = asyncio.run_coroutine_threadsafe(within, loop)
+            future = asyncio.run_coroutine_threadsafe(
+                _within(start, lambda: due - clock(), late), loop
+            )
             try:
                 # It may have an effect until it has ended. If it does not end, the
                 # monitor abandons this thread, as one that hangs by itself.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -43,9 +43,31 @@ class ModuleType:
         return bool(getattr(self.factory, "overlap", False))
 
     @property
+    def parallel(self) -> bool:
+        """The class's `parallel`: its `prepare` may run beside those of others."""
+        return bool(getattr(self.factory, "parallel", False))
+
+    @property
     def deadline(self) -> float | None:
         """The class's `deadline` in seconds, or `None` for the runtime's."""
         return getattr(self.factory, "deadline", None)
+
+
+@attrs.frozen(eq=False)
+class Kinds(Mapping[str, ModuleType]):
+    """The types of running modules, without a pass over all of them."""
+
+    _running: Mapping[str, Any]  # with a `kind` each
+
+    def __getitem__(self, name: str) -> ModuleType:
+        kind: ModuleType = self._running[name].kind
+        return kind
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._running)
+
+    def __len__(self) -> int:
+        return len(self._running)
 
 
 @attrs.frozen(eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -94,24 +94,14 @@ class Diff:
         touched = {*self.added, *self.modified}
         return tuple(name for name in self.new.modules if name not in touched)
 
-    @property
-    def keeps_order(self) -> bool:
-        """Whether both documents start their modules in the same order."""
-        if self.added or self.removed:
-            return False
-        return all(
-            self.old.modules[name].depends_on == self.new.modules[name].depends_on
-            for name in self.modified
-        )
-
     def module(self, name: str) -> tuple[ModuleConfig | None, ModuleConfig | None]:
         """Return the entries of one module before and after."""
         return self.old.modules.get(name), self.new.modules.get(name)
 
     def key_changes(self, name: str | None = None) -> Iterator[KeyChange]:
         """Yield each value that differs, of one module or of the whole."""
-        names = (*self.removed, *self.added, *self.modified)
-        for each in (name,) if name is not None else names:
+        every = (self.removed, self.added, self.modified) if name is None else ([name],)
+        for each in itertools.chain(*every):
             old, new = (_plain(side) for side in self.module(each))
             yield from _walk(("modules", each), old, new)
         for section in self.sections if name is None else ():
@@ -135,8 +125,10 @@ def _differ(old: Any, new: Any) -> bool:
 
 def _walk(path: Path, old: Any, new: Any) -> Iterator[KeyChange]:
     """Descend into mappings; report lists and scalars as a whole."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
+    if isinstance(old, dict) and isinstance(new, dict):
         for key in dict.fromkeys((*old, *new)):
-            yield from _walk((*path, key), old.get(key, ABSENT), new.get(key, ABSENT))
+            one, other = old.get(key, ABSENT), new.get(key, ABSENT)
+            if isinstance(one, dict) or _differ(one, other):
+                yield from _walk((*path, key), one, other)
     elif _differ(old, new):
         yield KeyChange(path, old, new)

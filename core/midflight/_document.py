@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -21,6 +22,8 @@ from midflight.errors import (
 )
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_BLOCK = 64  # modules: of a document in which one changed, one block is hashed again
+_Block = tuple[list[str], str]
 _ENTRY = ("name", "type", "config", "dependsOn")
 
 
@@ -114,12 +117,19 @@ class Document:
     @functools.cached_property
     def digest(self) -> str:
         """The sha256 of the typed canonical form, made of the parts' digests."""
-        import hashlib
-
-        modules = self.modules
-        text = "".join([f"{name}:{modules[name].digest};" for name in sorted(modules)])
         parts = {name: digest_of(value) for name, value in self.sections.items()}
-        return hashlib.sha256(f"{text}\n{digest_of(parts)}".encode()).hexdigest()
+        return digest_of([[digest for _, digest in self._blocks], parts])
+
+    @functools.cached_property
+    def _blocks(self) -> list[_Block]:
+        """Names in their order, cut into blocks, with the digest of each block."""
+        names = sorted(self.modules)
+        return [
+            self._block(names[at : at + _BLOCK]) for at in range(0, len(names), _BLOCK)
+        ]
+
+    def _block(self, names: list[str]) -> _Block:
+        return names, digest_of([[name, self.modules[name].digest] for name in names])
 
     @functools.cached_property
     def build_order(self) -> tuple[str, ...]:
@@ -157,9 +167,21 @@ class Document:
                 Fault(Code.E_CYCLE, f"modules wait for each other: {waits}", path)
             ) from None
 
-    def order_as(self, other: Document) -> None:
-        """Take the build order of a document with the same names and dependencies."""
-        object.__setattr__(self, "build_order", other.build_order)
+    def resemble(self, other: Document, changed: Collection[str]) -> None:
+        """Take what is known of a document with the same names and still true here.
+
+        Args:
+            other: that document.
+            changed: the names of the modules that differ.
+        """
+        both = self.modules, other.modules
+        if all(len({doc[name].depends_on for doc in both}) == 1 for name in changed):
+            object.__setattr__(self, "build_order", other.build_order)
+        blocks = other._blocks.copy()
+        first = [names[0] for names, _ in blocks]
+        for at in {bisect.bisect(first, name) - 1 for name in changed}:
+            blocks[at] = self._block(blocks[at][0])
+        object.__setattr__(self, "_blocks", blocks)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Document):
@@ -250,8 +272,8 @@ def _module(
             found=shown(name),
             expected="a letter or digit, then up to 62 of A-Z a-z 0-9 . _ -",
         )
-    rest: dict[str, Any] = {"name": name, "config": None, "dependsOn": None}
-    rest |= freeze(entry, path, faults, depth=1)
+    absent = {"name": name, "config": None, "dependsOn": None}
+    rest: dict[str, Any] = absent | freeze(entry, path, faults, depth=1)
     if not listed and rest["name"] != name:
         faults.add(
             Code.E_NAME,

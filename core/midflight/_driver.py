@@ -137,12 +137,8 @@ class Driver:
     _cap: float = NEVER
     _closed: bool = False
 
-    def start(self) -> None:
-        """Start the monitor."""
-        self._system.spawn("midflight-monitor", self._monitor)
-
     def close(self) -> None:
-        """Stop the monitor."""
+        """End `monitor`."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -175,11 +171,13 @@ class Driver:
             while True:
                 call = _next(run.steps, answer)
                 if not self._enter(run, call):
-                    text = _NOT_CALLED % (call.owner.label, call.hook)
-                    answer = None, TransientError(text)
+                    what = call.owner.label, call.hook
+                    answer = None, TransientError(_NOT_CALLED % what)
                     continue
                 answer = _answered(call, (BaseException,))  # a module may even exit
-                if not self._leave(run):
+                with self._changed:
+                    run.call = None  # nobody abandons it any more
+                if not run.active:
                     self._came_late(call, answer[0])
                     return False
         except StopIteration:
@@ -200,8 +198,7 @@ class Driver:
             if owed is not None:
                 owed()
         except BaseException as exc:  # noqa: BLE001  # a module may even exit
-            text = masked(f"{type(exc).__name__}: {exc}", owner.hides())
-            log.warning("%s: cleaning up after it raised %s", owner.label, text)
+            log.warning("%s", HookError(owner.label, call.hook, exc, owner.hides()))
 
     def _enter(self, run: _Run, call: Call) -> bool:
         """Let the monitor watch a call, unless its owner hangs.
@@ -221,13 +218,8 @@ class Driver:
                 self._changed.notify_all()
             return True
 
-    def _leave(self, run: _Run) -> bool:
-        """Tell whether the thread that made a call may go on."""
-        with self._changed:
-            run.call = None
-            return run.active
-
-    def _monitor(self) -> None:
+    def monitor(self) -> None:
+        """Abandon each call that overruns its deadline, until closed."""
         with self._changed:
             while not self._closed:
                 run, now = self._run, self._system.monotonic()

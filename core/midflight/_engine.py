@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import collections
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
 
-from midflight._change import Change, ModuleType, settle
+from midflight._change import Change, Kinds, ModuleType, settle
 from midflight._diff import Diff
 from midflight._document import Document, ModuleConfig
 from midflight._driver import Call, Owner, Steps, is_applying
 from midflight._hookdata import Loaded
 from midflight._live import Live
 from midflight._plan import Plan
-from midflight._plugins import Hooks, Participant, PluginRegistry, create
+from midflight._plugins import Hooks, Participant, create
 from midflight._secret import hidden_in, revealed
 from midflight._values import FrozenDict
 from midflight.errors import (
@@ -42,13 +41,6 @@ class Running:
     participant: Participant
     generation: int
     state: str = "running"
-
-
-class _Kinds(collections.ChainMap[str, Any]):
-    """The types of running modules, without a pass over all of them."""
-
-    def __getitem__(self, name: str) -> Any:
-        return super().__getitem__(name).kind
 
 
 @attrs.frozen(eq=False)
@@ -82,7 +74,6 @@ class Snapshot:
         return self.document.digest
 
 
-_INSTALL = "install the plugin that provides it, or pass its class (`--module`)"
 _NOTHING = FrozenDict()  # a section that is not there: every default applies
 Typed = dict[str, tuple[ModuleType, Any]]
 Views = list[tuple[Live[Any], object, Any]]
@@ -93,7 +84,6 @@ class Engine:
     """Holds what runs; makes modules; asks the strategy. One change at a time."""
 
     hooks: Hooks
-    registry: PluginRegistry
     kinds: dict[str, ModuleType]
     strategy: Participant
     deadline: float
@@ -141,13 +131,9 @@ class Engine:
             PluginError: if there is none, or its import fails.
         """
         if name not in self.kinds:
-            factory = yield self.foreign(
-                f"module type `{name}`",
-                "import",
-                self.registry.load,
-                role="module",
-                name=name,
-            )
+            label, load = f"module type `{name}`", self.hooks.runtime.registry.load
+            call = self.foreign(label, "import", load, role="module", name=name)
+            factory = yield call
             self.kinds[name] = ModuleType(name, factory)
         return self.kinds[name]
 
@@ -215,16 +201,19 @@ class Engine:
             return Fault(
                 Code.E_REQUIRED, "module entry has no `type`", expected="a `type`"
             )
-        known = sorted({*self.kinds, *self.registry.names("module")})
+        installed = self.hooks.runtime.registry.names("module")
+        known = sorted({*self.kinds, *installed})
         if entry.type in known:
             return Fault(Code.E_MODULETYPE, str(error), ("type",))
-        near = did_you_mean(entry.type, known)
+        hint = did_you_mean(entry.type, known)
+        if not hint.startswith("did"):
+            hint = "install the plugin that provides it, or pass its class (`--module`)"
         return Fault(
             Code.E_MODULETYPE,
             f"no installed plugin has the module type `{entry.type}`",
             ("type",),
             expected=", ".join(known),
-            hint=near if near.startswith("did") else _INSTALL,
+            hint=hint,
         )
 
     def structured(self, config: Any, kind: Any) -> Steps[Any]:
@@ -247,8 +236,7 @@ class Engine:
         except InvalidConfigurationError:
             raise
         except MidflightError as exc:
-            late = isinstance(exc, StepTimeoutError)
-            code = Code.E_TIMEOUT if late else Code.E_VALUE
+            code = exc.code if isinstance(exc, StepTimeoutError) else Code.E_VALUE
             raise InvalidConfigurationError(Fault(code, str(exc))) from exc
         if value is None:
             raise InvalidConfigurationError(
@@ -280,8 +268,8 @@ class Engine:
                     values.append((view, seen, value))
             except InvalidConfigurationError as exc:
                 if seen is _NOTHING and view.seen is not None:
-                    msg = f"live settings read `{view.name}`, which is not there"
-                    faults.append(Fault(Code.E_REQUIRED, msg, hint="keep it"))
+                    text = f"live settings read `{view.name}`, which is not there"
+                    faults.append(Fault(Code.E_REQUIRED, text, hint="keep it"))
                 else:
                     faults += [fault.under(path, positions) for fault in exc.faults]
         if faults:
@@ -301,19 +289,23 @@ class Engine:
 
     # -- what a document needs ---------------------------------------------------
 
-    def change_to(self, document: Document) -> Change:
+    def diff_to(self, document: Document) -> Diff:
+        """Compare the document in force with another, which may share its parts."""
+        diff = Diff.between(self.snapshot.document, document)
+        if not (diff.added or diff.removed):
+            document.resemble(diff.old, diff.modified)
+        return diff
+
+    def change(self, diff: Diff) -> Change:
         """Describe the way from the document in force to another.
 
         Raises:
             InvalidConfigurationError: if its modules cannot be put in order.
         """
         snapshot = self.snapshot
-        diff = Diff.between(snapshot.document, document)
-        if diff.keeps_order:
-            document.order_as(snapshot.document)
-        _ = document.build_order
-        read = {name for name, _ in list(self.views)}.difference(document.modules)
-        kinds = _Kinds(snapshot.running)  # type: ignore[arg-type]  # it writes nothing
+        _ = diff.new.build_order
+        read = {name for name, _ in list(self.views)}.difference(diff.new.modules)
+        kinds = Kinds(snapshot.running)
         return Change(diff, kinds, snapshot.degraded, frozenset(read))
 
     def plan(self, change: Change) -> Steps[Plan]:

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from midflight._document import Document
-from midflight._driver import Steps, quietly
+from midflight._driver import Call, Steps, quietly
 from midflight._engine import Engine, Running
 from midflight.errors import MidflightError, masked
 from midflight.hookspecs import Health
@@ -18,8 +18,8 @@ class UnhealthyError(MidflightError):
     """A module says, after its commit, that it does not work."""
 
 
-def prepared(module: Running, document: Document) -> Steps[Any]:
-    """Let a module use its configuration before anything is changed."""
+def preparing(module: Running, document: Document) -> Call | None:
+    """Return the call that lets a module use its configuration before the change."""
     whose = module.participant
     if not whose.has("prepare"):
         return None
@@ -28,7 +28,7 @@ def prepared(module: Running, document: Document) -> Steps[Any]:
         call = attrs.evolve(
             call, late=lambda ready: whose.invoke("discard", prepared=ready)
         )
-    return (yield call)
+    return call
 
 
 def begun(
@@ -54,8 +54,9 @@ def asked(module: Running) -> Steps[Health]:
     if not isinstance(answer, Health):
         values = answer if isinstance(answer, Mapping) else {}
         answer = Health(healthy=answer is not False, values=values)
-    hides = whose.hides() if answer.detail else ()
-    return attrs.evolve(answer, detail=masked(answer.detail, hides))
+    if answer.detail:
+        return attrs.evolve(answer, detail=masked(answer.detail, whose.hides()))
+    return answer
 
 
 def stop_all(engine: Engine, limit: Callable[[], float]) -> Steps[None]:

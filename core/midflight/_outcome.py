@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from enum import auto
 from typing import ClassVar
 
 import attrs
@@ -15,25 +16,19 @@ from midflight.errors import Fault
 class Reason(enum.StrEnum):
     """The stable reasons that outcomes, logs and metrics share."""
 
-    STARTED = "started"
-    CHANGED = "changed"
-    REPAIRED = "repaired"
-    RECALLED = "recalled"
-    SAME_TOKEN = "same_token"  # noqa: S105  # a change token, not a secret
-    SAME_DIGEST = "same_digest"
-    ALREADY_REJECTED = "already_rejected"
-    AWAITING_APPROVAL = "awaiting_approval"
-    APPLY_IN_PROGRESS = "apply_in_progress"
-    INVALID = "invalid"
-    PLAN_REFUSED = "plan_refused"
-    PREPARE_REFUSED = "prepare_refused"
-    STEP_FAILED = "step_failed"
-    STEP_TIMEOUT = "step_timeout"
-    PROBE_FAILED = "probe_failed"
-    ROLLBACK_INCOMPLETE = "rollback_incomplete"
-    SOURCE_UNAVAILABLE = "source_unavailable"
-    PLUGIN_FAILED = "plugin_failed"
-    STOPPED = "stopped"
+    # in force: now, or already
+    STARTED, CHANGED, REPAIRED, RECALLED = auto(), auto(), auto(), auto()
+    SAME_TOKEN, SAME_DIGEST = auto(), auto()
+    # waiting
+    AWAITING_APPROVAL, APPLY_IN_PROGRESS = auto(), auto()
+    # refused before anything was changed
+    ALREADY_REJECTED, INVALID = auto(), auto()
+    PLAN_REFUSED, PREPARE_REFUSED = auto(), auto()
+    # taken back
+    STEP_FAILED, STEP_TIMEOUT, PROBE_FAILED = auto(), auto(), auto()
+    # failed
+    ROLLBACK_INCOMPLETE, SOURCE_UNAVAILABLE = auto(), auto()
+    PLUGIN_FAILED, STOPPED = auto(), auto()
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -34,6 +34,9 @@ class Questions(Stored):
             "name": attempts.source.label.removeprefix("source ").strip("`"),
             "mode": self._reloader.mode,
             "version": snapshot.version,
+            "seen": attempts.seen,
+            "error": error,
+            "since": since,
         }
         rejected = refused and {
             "digest": refused.digest or None,
@@ -60,10 +63,7 @@ class Questions(Stored):
             "applied": {"digest": snapshot.digest, "at": snapshot.at},
             "rejected": rejected,
             "held": held and [f"{step.action} {step.module}" for step in held.steps],
-            "sources": [
-                {**source, "seen": attempts.seen, "error": error, "since": since},
-                *layers,
-            ],
+            "sources": [source, *layers],
             "modules": {
                 name: {
                     "type": m.kind.name,
@@ -79,8 +79,8 @@ class Questions(Stored):
         attempts, phase = self._reloader.attempts, self._reloader.phase
         if phase != "running":
             return phase
-        down = any(layer.error for layer in attempts.layers)
-        if self._engine.snapshot.degraded or attempts.source_error or down:
+        degraded = self._engine.snapshot.degraded or attempts.source_error
+        if degraded or any(layer.error for layer in attempts.layers):
             return "degraded"
         return "rejected" if attempts.rejected else "healthy"
 
@@ -153,4 +153,4 @@ def planned(engine: Engine, document: Document, base: Document | None) -> Steps[
             running[name] = Running(entry, value, kind, module, 1)
         engine.snapshot = Snapshot(base, 1, running=running)
     yield from engine.resolve(document, document.modules, None)
-    return (yield from engine.plan(engine.change_to(document)))
+    return (yield from engine.plan(engine.change(engine.diff_to(document))))

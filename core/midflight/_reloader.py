@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
 import weakref
-from collections.abc import Callable
 
 import attrs
 
@@ -50,6 +50,8 @@ class Reloader:
 
     Args:
         attempts: what one look does.
+        engine: whose modules it changes.
+        driver: makes the calls of a look.
         system: time, chance and threads.
         watches: whether to look without being asked.
         sweep: seconds between two looks that no hint asked for.
@@ -57,14 +59,14 @@ class Reloader:
     """
 
     attempts: Attempts
+    _engine: Engine
+    _driver: Driver
     _system: System
     watches: bool
     _sweep: float
     _shutdown: float
     changed: threading.Condition = attrs.field(factory=threading.Condition)
     running: bool = False
-    _driver: Driver = attrs.field(init=False)
-    _engine: Engine = attrs.field(init=False)
     # What ends them; `None` before they began.
     _lifespans: list[Call | None] | None = None
     _watch: object = None  # that whose hints count
@@ -74,13 +76,10 @@ class Reloader:
     _busy: bool = False
     _stopping: bool = False
     _tickets: list[_Ticket] = attrs.field(factory=list)
-    _first_hint: float | None = None
+    _first_hint: float = NEVER  # of those that are not served yet
     _last_hint: float = -NEVER
     _looked_at: float = -NEVER
     _stop_due: float = NEVER
-
-    def __attrs_post_init__(self) -> None:
-        self._driver, self._engine = Driver(self._system), self.attempts.engine
 
     @property
     def phase(self) -> str:
@@ -112,13 +111,12 @@ class Reloader:
             self.running, self._looked_at = True, self._system.monotonic()
             ticket = _Ticket("start")
             self._tickets.append(ticket)
-        rearm = weakref.WeakMethod(self.rearm_in_child)
-        os.register_at_fork(after_in_child=lambda: _call_if_alive(rearm))
+        os.register_at_fork(after_in_child=functools.partial(_rearm, weakref.ref(self)))
         self._spawn()
         return self._outcome(ticket)
 
     def _spawn(self) -> None:
-        self._driver.start()
+        self._system.spawn("midflight-monitor", self._driver.monitor)
         self._system.spawn("midflight", self._serve)
 
     def rearm_in_child(self) -> None:
@@ -191,10 +189,8 @@ class Reloader:
         """Note that the source may have changed; True if it is the first of a burst."""
         with self.changed:
             now = self._system.monotonic()
-            lone = now - self._last_hint >= QUIET and self._first_hint is None
-            self._last_hint = now
-            if self._first_hint is None:
-                self._first_hint = now
+            lone = now - self._last_hint >= QUIET and self._first_hint == NEVER
+            self._last_hint, self._first_hint = now, min(self._first_hint, now)
             self.changed.notify_all()
             return lone
 
@@ -205,7 +201,7 @@ class Reloader:
             free = self.running and not (self._busy or self._stopping)
             if not (lone and free and may_apply_here()):
                 return
-            self._busy, self._first_hint = True, None
+            self._busy, self._first_hint = True, NEVER
         self._driver.run(self._pass("hint", []), self._lost_watcher, self._engine)
 
     # -- the loop ----------------------------------------------------------------
@@ -216,7 +212,7 @@ class Reloader:
             with self.changed:
                 cause = self._next_cause()
                 tickets, self._tickets = self._tickets, []
-                self._busy, self._first_hint = True, None
+                self._busy, self._first_hint = True, NEVER
             steps = self._pass(cause, tickets)
             if not self._driver.run(steps, self._serve, self._engine):
                 return
@@ -236,14 +232,13 @@ class Reloader:
             return -NEVER, "stop"
         if self._tickets:
             return -NEVER, self._tickets[0].cause
-        dues = [(NEVER, "sweep")]
-        if self._first_hint is not None:
-            burst = min(self._last_hint + QUIET, self._first_hint + LONGEST)
-            dues.append((burst, "hint"))
+        burst = min(self._last_hint + QUIET, self._first_hint + LONGEST)
+        dues = [(max(self._first_hint, burst), "hint")]  # never, if none has come
         if self.watches:
-            dues.append((self._looked_at + self._sweep, "sweep"))
-            if self.attempts.retry_at is not None:
-                dues.append((self.attempts.retry_at, "retry"))
+            dues += (
+                (self._looked_at + self._sweep, "sweep"),
+                (self.attempts.retry_at, "retry"),
+            )
         return min(dues)
 
     def _pass(self, cause: str, tickets: list[_Ticket]) -> Steps[None]:
@@ -281,9 +276,9 @@ class Reloader:
         self._watch = None
         source = self.attempts.source
         end = source.call("stop") if source.has("stop") else None
-        for call in (self._watch_end, *reversed(self._lifespans or ()), end):
-            if call is not None:
-                yield from quietly(call)
+        ends = (self._watch_end, *reversed(self._lifespans or ()), end)
+        for call in filter(None, ends):
+            yield from quietly(call)
         self._driver.close()
         self._engine.hooks.bridge.close()
 
@@ -345,6 +340,6 @@ def _entered(call: Call) -> Steps[Call | None]:
     return attrs.evolve(call, function=stack.close)
 
 
-def _call_if_alive(method: weakref.WeakMethod[Callable[[], None]]) -> None:
-    if alive := method():
-        alive()
+def _rearm(forked: weakref.ref[Reloader]) -> None:
+    if alive := forked():
+        alive.rearm_in_child()

@@ -11,7 +11,7 @@ from midflight._assembly import register, strategy_of
 from midflight._attempt import Attempts
 from midflight._bridge import Bridge
 from midflight._change import ModuleType
-from midflight._driver import drive_here, is_applying
+from midflight._driver import Driver, drive_here, is_applying
 from midflight._engine import Engine, Running, Snapshot
 from midflight._live import Live, T
 from midflight._modules import asked
@@ -92,12 +92,14 @@ class Runtime(Questions):
         self._system, self._patience = system or System(), wait
         self._bridge = Bridge(self._system, loop)
         self._hooks = Hooks(self._bridge, self)
-        register(self._hooks, self.registry, plugins)
+        register(self._hooks, plugins)
         kinds = {name: ModuleType(name, each) for name, each in (modules or {}).items()}
-        decider = strategy_of(self._hooks, self.registry, strategy, deadline)
-        self._engine = Engine(self._hooks, self.registry, kinds, decider, deadline)
+        decider = strategy_of(self._hooks, strategy, deadline)
+        self._engine = Engine(self._hooks, kinds, decider, deadline)
         self._reloader = Reloader(
             attempts=Attempts(self._engine, self.source(source), self._system, backoff),
+            engine=self._engine,
+            driver=Driver(self._system),
             system=self._system,
             watches=watch,
             sweep=sweep,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from operator import is_
 from typing import Any
 
 MASK = "********"
@@ -74,6 +75,11 @@ def revealed(value: Any) -> Any:
     """Return a frozen value with the plain text of its secrets."""
     if isinstance(value, Secret):
         return value.reveal()
-    if isinstance(value, Mapping):
-        return type(value)({key: revealed(each) for key, each in value.items()})  # type: ignore[call-arg]  # a FrozenDict takes a dict
-    return tuple(map(revealed, value)) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return tuple(map(revealed, value))
+    if not isinstance(value, dict):
+        return value
+    known = {key: revealed(each) for key, each in value.items()}
+    # Mostly there is none, and the same mapping will do.
+    same = all(map(is_, known.values(), value.values()))
+    return value if same else type(value)(known)

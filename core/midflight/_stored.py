@@ -8,7 +8,7 @@ from typing import Any, cast
 from midflight._document import Document
 from midflight._driver import drive_here
 from midflight._engine import Engine
-from midflight._plugins import Hooks, Participant, create
+from midflight._plugins import Participant, PluginRegistry, create
 from midflight._reading import document_of
 from midflight._reloader import Reloader
 from midflight.errors import (
@@ -27,10 +27,10 @@ Source = str | object  # a mapping is a `type` and its options
 class Stored:
     """The part of `Runtime` that serves sources and those who write to them."""
 
-    _hooks: Hooks
     _engine: Engine
     _reloader: Reloader
     notes: dict[str, str]
+    registry: PluginRegistry
 
     def source(self, source: Source | Sequence[Source], name: str = "") -> Participant:
         """Make a source, such as one that is a layer of another.
@@ -43,7 +43,7 @@ class Stored:
         Raises:
             PluginError: if there is none of that type, or its hooks are wrong.
         """
-        load = self._engine.registry.load
+        hooks, load = self._engine.hooks, self.registry.load
         if isinstance(source, list | tuple) and len(source) == 1:
             source = source[0]
         label = type(source).__name__
@@ -66,7 +66,7 @@ class Stored:
             label = str(options.pop("type", ""))
             source = create(load("source", label), f"source `{label}`", **options)
         label = f"source `{name or getattr(source, 'name', None) or label}`"
-        return self._hooks.participant("source", source, label, self._engine.deadline)
+        return hooks.participant("source", source, label, self._engine.deadline)
 
     def schema(self, type_name: str) -> Mapping[str, Any] | None:
         """Return the JSON Schema of what a module type takes, if it says so.
@@ -79,7 +79,7 @@ class Stored:
             return None
         return cast(
             "Mapping[str, Any] | None",
-            self._hooks.hook.json_schema(type=kind.config, runtime=self),
+            self._engine.hooks.hook.json_schema(type=kind.config, runtime=self),
         )
 
     def parse(self, data: bytes, format: str, name: str) -> Loaded:  # noqa: A002  # the hook's name
@@ -93,7 +93,7 @@ class Stored:
         Raises:
             InvalidConfigurationError: with every fault, each with its place.
         """
-        loaded: Loaded | None = self._hooks.hook.parse(
+        loaded: Loaded | None = self._engine.hooks.hook.parse(
             data=data, format=format, name=name, runtime=self
         )
         if loaded is None:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import traceback
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import attrs
 
 from midflight import _outcome as ends
 from midflight import errors
+from midflight._ahead import Ahead, begin
 from midflight._change import dependents
 from midflight._document import Document
 from midflight._driver import Steps, quietly
 from midflight._engine import Engine, Running, Snapshot, Typed, show
-from midflight._modules import UnhealthyError, begun, prepared
+from midflight._modules import UnhealthyError, begun, preparing
 from midflight._outcome import Outcome, Reason
 from midflight._plan import Plan, Reconfigure, Step, Stop
-from midflight._system import log
+from midflight._system import System, log
 from midflight.errors import Code, Fault, InvalidConfigurationError, MidflightError
+
+_REASONS = {
+    errors.StepTimeoutError: Reason.STEP_TIMEOUT,
+    UnhealthyError: Reason.PROBE_FAILED,
+}
 
 
 @attrs.define(eq=False, repr=False)
@@ -29,6 +35,7 @@ class _Work:
     step: Step
     before: Running | None
     after: Running | None
+    ahead: Ahead | None = None
     prepared: Any = None
     holds: bool = False  # whether `prepared` still waits for its commit
     stopped: bool = False  # whether the old object was stopped
@@ -55,7 +62,7 @@ class Transaction:
     _plan: Plan
     _new: Snapshot
     _positions: errors.Positions | None
-    _clock: Callable[[], float]
+    _system: System
     _old: Snapshot = attrs.field(init=False)
     _at: Running = attrs.field(init=False)  # the module that is worked on
     _took: dict[str, float] = attrs.field(factory=dict)
@@ -152,17 +159,36 @@ class Transaction:
     # -- before anything is changed ----------------------------------------------
 
     def _prepare(self) -> Steps[None]:
-        for work in self._works:
-            if work.after is not None:
-                self._at = work.after
-                work.prepared = yield from prepared(work.after, self._new.document)
+        """Prepare each module in its turn; those that may are begun beside others."""
+        works = [(work, work.after) for work in self._works if work.after is not None]
+        self._begin_ahead(works)
+        failed: MidflightError | None = None
+        for work, module in works:
+            if failed and (work.ahead is None or work.ahead.claim()):
+                continue  # it has not begun, and never will
+            self._at = self._at if failed else module
+            document = self._new.document
+            call = work.ahead.call if work.ahead else preparing(module, document)
+            try:
+                work.prepared = (yield call) if call else None
                 work.holds = True
+            except MidflightError as exc:
+                failed = failed or exc
+        if failed:
+            raise failed
+
+    def _begin_ahead(self, works: list[tuple[_Work, Running]]) -> None:
+        touched = {module.entry.name for _, module in works}
+        for work, module in works:
+            if module.kind.parallel and touched.isdisjoint(module.entry.depends_on):
+                call = preparing(module, self._new.document)
+                work.ahead = Ahead(call) if call else None
+        begin([work.ahead for work, _ in works if work.ahead], self._system)
 
     def _discard(self) -> Steps[None]:
         """Let go of what was prepared and will not be used, in reverse."""
         for work in reversed(self._works):
             if work.holds and work.after is not None:
-                work.holds = False
                 yield from self._quietly(work.after, "discard", prepared=work.prepared)
 
     def _faults(self, error: MidflightError, code: Code) -> list[Fault]:
@@ -197,11 +223,11 @@ class Transaction:
 
     def _timed(self, name: str, steps: Steps[None]) -> Steps[None]:
         """Take steps for one module, and note how long they took."""
-        self._took[name] = self._took.get(name, 0.0) - self._clock()
+        self._took[name] = self._took.get(name, 0.0) - self._system.monotonic()
         try:
             yield from steps
         finally:
-            self._took[name] += self._clock()
+            self._took[name] += self._system.monotonic()
 
     def _retire(self) -> Steps[None]:
         """Stop the old objects that were allowed to live beside the new."""
@@ -218,46 +244,41 @@ class Transaction:
         frames = "".join(traceback.format_tb(raised)[-2:])
         log.warning("taking the change back: %s\n%s", error, frames)
         yield from self._discard()
-        lost: set[str] = set()
         working = self._engine.working
         for work in reversed(self._works):
-            if work.touched and work.after is not None:
-                back = work.in_place and work.before
-                kept = back and (yield from self._taken_back(back, work.after))
-                if not kept:
-                    yield from self._quietly(work.after, "stop")
-                    working.pop(work.step.module, None)
-                if work.in_place and not kept:
-                    lost.add(work.step.module)
-            if work.before and not work.stopped and work.step.module not in lost:
+            if (yield from self._taken_back(work)) and work.before is not None:
                 working[work.step.module] = work.before
-        lost.update(work.step.module for work in self._works if work.stopped)
-        degraded = yield from self._rebuild(lost)
+            else:
+                working.pop(work.step.module, None)
+        degraded = yield from self._rebuild(self._old.running.keys() - working.keys())
         self._engine.snapshot = attrs.evolve(
-            self._old, running=types.MappingProxyType(working), degraded=tuple(degraded)
+            self._old, running=types.MappingProxyType(working), degraded=degraded
         )
         late = isinstance(error, errors.StepTimeoutError)
-        reason = Reason.STEP_TIMEOUT if late else Reason.STEP_FAILED
-        if isinstance(error, UnhealthyError):
-            reason = Reason.PROBE_FAILED
+        reason = _REASONS.get(type(error), Reason.STEP_FAILED)
         return self._end(
             ends.Failed if degraded else ends.RolledBack,
             Reason.ROLLBACK_INCOMPLETE if degraded else reason,
             self._faults(error, Code.E_STEP),
             error,
-            degraded=tuple(degraded),
+            degraded=degraded,
             # What is degraded is worth a try, but a hang leaves a thread at each.
             transient=errors.is_transient(error) or bool(degraded and not late),
         )
 
-    def _taken_back(self, before: Running, after: Running) -> Steps[bool]:
-        """Reconfigure one module to what it had; False if it does not take it."""
-        try:
-            yield from self._again(before, after)
-        except MidflightError as exc:
-            self._warn(f"{before.participant.label} must be made anew: {exc}")
-            return False
-        return True
+    def _taken_back(self, work: _Work) -> Steps[bool]:
+        """Undo what was done to one module; False if its old object is lost."""
+        if work.touched and work.after is not None:
+            if work.in_place and work.before is not None:
+                try:
+                    yield from self._again(work.before, work.after)
+                except MidflightError as exc:
+                    label = work.before.participant.label
+                    self._warn(f"{label} must be made anew: {exc}")
+                else:
+                    return True
+            yield from self._quietly(work.after, "stop")
+        return not (work.stopped or (work.touched and work.in_place))
 
     def _again(self, module: Running, previous: Running | None = None) -> Steps[None]:
         """Give a module its old configuration, structured anew.
@@ -266,19 +287,19 @@ class Transaction:
         """
         document, config = self._old.document, module.entry.config
         module.typed = yield from self._engine.structured(config, module.kind.config)
-        ready = yield from prepared(module, document)
+        call = preparing(module, document)
+        ready = (yield call) if call else None
         yield from begun(module, document, ready, previous)
 
-    def _rebuild(self, lost: set[str]) -> Steps[list[str]]:
+    def _rebuild(self, lost: Collection[str]) -> Steps[tuple[str, ...]]:
         """Make old modules anew, with those that need a lost object."""
         document, working = self._old.document, self._engine.working
-        degraded: list[str] = []
         more = dependents(document, lost)
         for name in reversed(more):
             yield from self._quietly(working[name], "stop")
-        for name in document.build_order:
-            if name not in lost and name not in more:
-                continue
+        anew = {*lost, *more}
+        names = [name for name in document.build_order if name in anew]
+        for name in names:
             old = self._old.running[name]
             module = working[name] = attrs.evolve(old, state="running")
             try:
@@ -288,8 +309,7 @@ class Transaction:
                 self._warn(f"module `{name}` could not be brought back: {exc}")
                 yield from self._quietly(module, "stop")
                 module.state = "degraded"
-                degraded.append(name)
-        return degraded
+        return tuple(name for name in names if working[name].state == "degraded")
 
     # -- calls whose failure changes nothing -------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 from collections.abc import Iterator, Mapping
@@ -92,10 +93,8 @@ def _container(value: Any, path: Path, faults: Faults, depth: int) -> Any:
 
 def _other(value: Any, path: Path, faults: Faults) -> Any:
     """Normalise subclasses of scalars; refuse every other type."""
-    if isinstance(value, Secret):
-        return value
-    datetime: Any = sys.modules.get("datetime")  # without it there is no such value
-    if datetime is not None and isinstance(value, datetime.date | datetime.time):
+    dates: Any = sys.modules.get("datetime")  # without it there is no such value
+    if isinstance(value, (Secret, dates.date, dates.time) if dates else Secret):
         return value
     for plain in (str, int, float):
         if isinstance(value, plain):
@@ -144,10 +143,9 @@ def _text(value: str, path: Path, faults: Faults) -> str:
 
 
 def _form(value: Any) -> list[str]:
-    if isinstance(value, Secret):
-        return ["\ud800Secret", value.fingerprint]
+    text = value.fingerprint if isinstance(value, Secret) else value.isoformat()
     # A lone surrogate cannot occur in a frozen string: no text collides with this.
-    return ["\ud800" + type(value).__name__, value.isoformat()]
+    return ["\ud800" + type(value).__name__, text]
 
 
 def digest_of(value: Any) -> str:
@@ -156,16 +154,21 @@ def digest_of(value: Any) -> str:
     1, 1.0, true and "1" differ; the order of keys does not count.
     """
     import hashlib
+
+    return hashlib.sha256(_encoder().encode(value).encode()).hexdigest()
+
+
+@functools.cache
+def _encoder() -> Any:
     import json
 
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=_form)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_form)
 
 
 def same(one: Any, other: Any) -> bool:
     """Tell whether two frozen values are equal in value and type, also below."""
     if one is other:
         return True
-    if type(one) is type(other) and isinstance(one, str | int | None):
+    if type(one) is type(other) and type(one) in (str, int, bool):
         return bool(one == other)
     return digest_of(one) == digest_of(other)

@@ -162,8 +162,6 @@ class Fault:
 
     def masked(self, words: Collection[str]) -> Fault:
         """Return this fault without any of `words` in its texts."""
-        if not words:
-            return self
         names = ("message", "found", "expected", "hint")
         texts = {name: masked(getattr(self, name), words) for name in names}
         return attrs.evolve(self, **texts)  # type: ignore[arg-type]  # texts only
@@ -196,8 +194,7 @@ class MidflightError(Exception):
     code: Code = Code.E_STEP
 
     def __init_subclass__(cls, code: Code | None = None) -> None:
-        if code is not None:
-            cls.code = code
+        cls.code = code or cls.code
 
 
 class InvalidConfigurationError(MidflightError, code=Code.E_VALUE):
@@ -244,8 +241,9 @@ class UnknownOutcomeError(MidflightError, code=Code.E_OUTCOME):
 
     def __init__(self, source: str, write_id: str) -> None:
         self.write_id = write_id
-        msg = f"{source}: the answer to the commit of write {write_id} was lost"
-        super().__init__(msg)
+        super().__init__(
+            f"{source}: the answer to the commit of write {write_id} was lost"
+        )
 
 
 class HookError(MidflightError):

@@ -215,7 +215,15 @@ def plain_types(bench: Bench) -> dict[str, Callable[..., Any]]:
     class Overlapping(Rigid):
         overlap = True
 
-    return {"plain": Plain, "rigid": Rigid, "overlapping": Overlapping}
+    class Parallel(Plain):
+        parallel = True
+
+    return {
+        "plain": Plain,
+        "rigid": Rigid,
+        "overlapping": Overlapping,
+        "parallel": Parallel,
+    }
 
 
 def async_types(bench: Bench) -> dict[str, Callable[..., Any]]:

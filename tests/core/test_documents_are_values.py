@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midflight import Diff, Document, Fault, Place
+from midflight import Diff, Document, Fault, Loaded, Place, Runtime, hookimpl
 from midflight.errors import Code, InvalidConfigurationError, dotted, shown
+from midflight.testing import FakeSource
 
 SCALARS = st.one_of(
     st.none(),
@@ -371,3 +372,95 @@ def test_a_value_that_cannot_be_shown_does_not_hide_the_fault():
 
     assert "Rude" in shown(Rude())
     assert len(shown("x" * 1000)) <= 40
+
+
+# -- what a document takes over from the one before ----------------------------------
+
+
+class Plain:
+    """A module that takes whatever it is given."""
+
+    def __init__(self, name):
+        self.name = name
+
+    @hookimpl
+    def start(self, config):
+        pass
+
+    @hookimpl
+    def reconfigure(self, config):
+        pass
+
+
+def entries(count: int, **changed: Any) -> dict[str, Any]:
+    """Return so many modules in an order of their own; `changed` have other entries."""
+    names = sorted((f"m{at}" for at in range(count)), key=lambda name: name[::-1])
+    return {
+        name: {"type": "plain", **changed.get(name, {"config": {"rate": 1}})}
+        for name in names
+    }
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        {"m0": {"config": {"rate": 2}}},
+        {"m299": {"config": {"rate": 2}}},
+        {"m63": {}, "m64": {}, "m65": {}},
+        {"m7": {"dependsOn": ["m8"]}},
+        {f"m{at}": {"config": {"rate": at}} for at in range(2, 300)},
+    ],
+    ids=["first", "last", "neighbours", "order", "nearly all"],
+)
+def test_a_change_gives_the_document_that_a_new_process_would_have(edits):
+    """What is taken over from the document before, digests and order, is still true."""
+    source = FakeSource({"modules": entries(300)})
+    with Runtime(source, modules={"plain": Plain}) as runtime:
+        for changed in (edits, {}, edits):
+            source.set({"modules": entries(300, **changed)})
+            runtime.reload()
+            found, alone = (
+                runtime.snapshot.document,
+                Document.from_mapping({"modules": entries(300, **changed)}),
+            )
+
+            assert found.digest == alone.digest
+            assert found.build_order == alone.build_order
+
+
+class Watched(dict[str, Any]):
+    """A mapping that notes which of its items were asked for by name."""
+
+    asked: list[str]
+
+    def __getitem__(self, name):
+        self.asked.append(name)
+        return super().__getitem__(name)
+
+
+class Handed:
+    """A source of documents that are made elsewhere."""
+
+    name = "handed"
+
+    def __init__(self, document):
+        self.document = document
+
+    @hookimpl
+    def load(self):
+        return Loaded(self.document)
+
+
+def test_a_change_of_one_module_asks_for_a_tenth_of_the_modules_at_most():
+    """Of 1,000 modules, the digest of a changed document takes over all but a few."""
+    document = Document.from_mapping({"modules": entries(1000)})
+    changed = Document.from_mapping({"modules": entries(1000, m500={"config": {}})})
+    modules = Watched({**document.modules, "m500": changed.modules["m500"]})
+    modules.asked = []
+    source = Handed(document)
+    with Runtime(source, modules={"plain": Plain}) as runtime:
+        source.document = Document(modules)
+        runtime.reload()
+
+        assert runtime.snapshot.digest == changed.digest
+    assert 0 < len(modules.asked) < 100

@@ -191,7 +191,7 @@ def test_a_fault_hides_in_all_its_texts():
     fault = Fault(Code.E_TYPE, "m w0rd", (), None, "f w0rd", "e w0rd", "h w0rd")
 
     assert "w0rd" not in str(fault.masked(["w0rd"]))
-    assert fault.masked(()) is fault
+    assert fault.masked(()) == fault
 
 
 def test_a_hook_error_hides_before_it_is_cut():

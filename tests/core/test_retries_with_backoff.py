@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import threading
 
 import pytest
@@ -15,7 +16,7 @@ ONE = ("m1",)
 def retry_after(bench):
     """Return the simulated seconds until the next try, or `None`."""
     at = bench.runtime._reloader.attempts.retry_at
-    return None if at is None else round(at - bench.system.monotonic(), 6)
+    return None if at == math.inf else round(at - bench.system.monotonic(), 6)
 
 
 def test_a_transient_failure_is_tried_again_later_and_later(bench):

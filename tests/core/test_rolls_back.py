@@ -23,7 +23,7 @@ def assert_nothing_prepared_is_left(bench):
 
 
 @pytest.mark.parametrize("hook", ["reconfigure", "probe"])
-@pytest.mark.parametrize("kind", ["plain", "async"])
+@pytest.mark.parametrize("kind", ["plain", "async", "parallel"])
 def test_a_failed_commit_brings_every_module_back(bench, hook, kind, victim, fault):
     """Whichever of n modules fails, and however, all show their old values."""
     bench.run(bench.document(1, kind=kind))
@@ -40,7 +40,7 @@ def test_a_failed_commit_brings_every_module_back(bench, hook, kind, victim, fau
     assert_nothing_prepared_is_left(bench)
 
 
-@pytest.mark.parametrize("kind", ["plain", "rigid", "overlapping", "async"])
+@pytest.mark.parametrize("kind", ["plain", "rigid", "overlapping", "async", "parallel"])
 def test_a_failed_prepare_changes_nothing(bench, kind, victim, fault):
     """Where one module refuses, no other has been touched."""
     bench.run(bench.document(1, kind=kind))
