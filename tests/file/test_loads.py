@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -304,3 +306,22 @@ def test_json_text_reads_the_same_as_yaml_if_it_reads(value: Any) -> None:
     if not as_yaml.faults:
         assert repr(as_yaml.value) == repr(as_json.value)
         assert as_yaml.spots == as_json.spots
+
+
+@pytest.mark.parametrize("size", [65_500, 65_536, 131_072, 200_000])
+def test_the_token_is_that_of_the_bytes_whatever_was_read_before(write, size):
+    """One who followed every edit of a large file tells the same as a stranger."""
+    random, text = Random(size), bytearray(b"x" * size)
+    path = write({"app.json": json.dumps({"note": text.decode()})})
+    source = FileSource(path)
+    tokens = {source.load().token}
+    for step in range(12):
+        at = random.randrange(len(text))
+        text[at : at + random.choice((0, 1, 40_000))] = b"%d" % step
+        path.write_text(json.dumps({"note": text.decode()}))
+        token = source.load().token
+        tokens.add(token)
+
+        assert token == source.hash() == FileSource(path).hash()
+
+    assert len(tokens) == 13

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import runpy
 import subprocess
@@ -13,6 +14,9 @@ import pytest
 
 from midflight import Document, Loaded, Runtime, hookimpl
 from midflight.errors import InvalidConfigurationError
+from midflight_plugins.database import DatabaseSource
+from midflight_plugins.database._schema import upgrade
+from midflight_plugins.database._url import parsed as parsed_url
 from midflight_plugins.file import FileSource, _formats, _unit, _yaml
 
 BAD = runpy.run_path(str(Path(__file__).parents[1] / "data" / "bad_inputs.py"))["ROWS"]
@@ -169,6 +173,56 @@ def test_an_edit_of_one_module_reads_that_module(parse: Any, parsed: Any) -> Non
     assert str(second.positions(("modules", "m999", "config", "rate"))).endswith(
         ":4002:11"
     )
+
+
+@pytest.mark.parametrize("form", ["json", "toml"])
+def test_an_edit_of_one_module_leaves_the_others(parse: Any, form: str) -> None:
+    """In every format all but the changed module are the very same objects."""
+
+    def text(rate: int) -> bytes:
+        modules = [
+            {"name": f"m{n}", "type": "t", "rate": rate if n == 50 else n}
+            for n in range(100)
+        ]
+        if form == "json":
+            return json.dumps({"modules": modules}).encode()
+        pairs = ("\n".join(f"{k} = {v!r}" for k, v in m.items()) for m in modules)
+        return "".join(f"[[modules]]\n{each}\n" for each in pairs).encode()
+
+    first = parse(text(1), form, NAME).document
+    second = parse(text(2), form, NAME)
+
+    changed = [
+        n for n, m in second.document.modules.items() if m is not first.modules[n]
+    ]
+    assert changed == ["m50"]
+    assert second.document.sections is first.sections
+    assert str(second.positions(("modules", "m50"))).startswith(f"{NAME}:")
+
+
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_a_document_in_a_database_is_read_by_its_modules(
+    tmp_path: Path, form: str
+) -> None:
+    """After a put of one changed module, a database gives the others as they were."""
+    text = app(100).decode()
+    if form == "json":
+        modules = [{"name": f"m{n}", "type": "t", "rate": n} for n in range(100)]
+        text = json.dumps({"modules": modules}, indent=1)
+    url = f"sqlite:///{tmp_path}/a.db"
+    upgrade(parsed_url(url)[0])
+    source = DatabaseSource(url)
+    loaded: list[Any] = []
+    runtime = Runtime(source)
+    with contextlib.closing(source):
+        for version, each in enumerate((text, text.replace("m50", "other"))):
+            document: Any = runtime.parse(each.encode(), form, "x").document
+            runtime.put(document, expected_version=version or None, text=each)
+            loaded.append(source.load(runtime).document)
+
+    first, second = (each.modules for each in loaded)
+    changed = [n for n, m in second.items() if first.get(n) is not m]
+    assert changed == ["other"]
 
 
 def test_a_series_of_edits_gives_what_full_parses_give(

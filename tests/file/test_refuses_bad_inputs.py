@@ -13,6 +13,13 @@ DATA = runpy.run_path(str(Path(__file__).parents[1] / "data" / "bad_inputs.py"))
 ROWS = [row for row in DATA["ROWS"] if row.name != "no type"]
 
 
+@pytest.fixture(params=["", "pure"], ids=["any parser", "pure"])
+def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the C parser be asked, or not."""
+    monkeypatch.setenv("MIDFLIGHT_YAML", request.param)
+
+
+@pytest.mark.usefixtures("parser")
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_names_what_is_wrong_and_where(
     row: Any, write: Any, faults_of: Any, tmp_path: Path

@@ -13,7 +13,7 @@ import attrs
 
 from midflight.errors import Code, Fault, Path, Place, shown
 from midflight_plugins.file._limits import Limits
-from midflight_plugins.file._scalars import Surprise, resolve
+from midflight_plugins.file._scalars import Surprise, Words, resolve
 from midflight_plugins.file._text import Parsed, Spot, hides
 
 _CORE = "tag:yaml.org,2002:"
@@ -64,6 +64,7 @@ class Builder:
         self._source, self._limits, self._record = source, limits, record
         self._stack: list[_Frame] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
+        self._words = Words()
         self._nodes = 0
         self._added = 0
 
@@ -100,11 +101,11 @@ class Builder:
         text, mark = event.value, event.start_mark
         self._nodes += 1
         if self._expects_key() and event.ctag is None:
-            plain = event.style is None
+            plain = not event.style
             if plain and text == "<<":
                 self._key(_MERGE, mark)
             else:
-                value = resolve(text) if plain else text
+                value = self._words.plain(text) if plain else self._words.quoted(text)
                 # As a key, a surprising word is what it says; only numbers are not.
                 odd = isinstance(value, Surprise)
                 self._key(text if odd else value, mark)
@@ -113,6 +114,9 @@ class Builder:
             return
         value = self._scalar_value(event, text, mark)
         nodes = 1 + len(text) // 64
+        if not (text or event.style or event.anchor or event.ctag) and self._stack:
+            # Nothing is there: parsers differ about where, so it is where its key is.
+            mark = self._stack[-1].key_mark or mark
         if event.anchor:
             self._anchor(event.anchor, value, nodes)
         self._put(value, mark, nodes)
@@ -121,9 +125,9 @@ class Builder:
         tag = event.ctag
         if tag is not None:
             return self._tagged(str(tag), text, mark)
-        if event.style is not None:
-            return text
-        value = resolve(text)
+        if event.style:
+            return self._words.quoted(text)
+        value = self._words.plain(text)
         if isinstance(value, Surprise):
             self._surprised(value, text, mark)
             return text

@@ -27,7 +27,7 @@ from midflight_plugins.file._packed import pack, unpack
 from midflight_plugins.file._seal import find_key, make_key, seal, unseal
 from midflight_plugins.file._unit import Unit, suffix
 
-_FORMAT = 1
+_FORMAT = 2
 _LEAST = 32 * 1024  # bytes of a file: a smaller one is parsed as soon as it is unsealed
 _MOST = 64 * 1024 * 1024  # bytes of a cache: aliases may stand for much
 _EVERY = 60.0  # s between two caches of one file, each of which may take megabytes

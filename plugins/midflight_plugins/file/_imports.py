@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -36,6 +36,7 @@ class Tree:
         base: the directory that a relative `path` starts from.
         known: files of the load before, by path: equal bytes are not parsed again.
         cache: large files that an earlier process has parsed.
+        seen: what the load before read, by path.
     """
 
     path: str
@@ -44,6 +45,7 @@ class Tree:
     base: str = ""
     known: dict[str, Unit] = attrs.field(factory=dict)
     cache: Cache = attrs.field(factory=lambda: Cache(None))
+    seen: Mapping[str, FileBytes] = attrs.field(factory=dict)
     files: dict[str, FileBytes] = attrs.field(factory=dict)
     units: dict[str, Unit] = attrs.field(factory=dict)
     faults: list[Fault] = attrs.field(factory=list)
@@ -63,19 +65,19 @@ class Tree:
             msg = f"{self.path}: cannot be read: {why}"
             raise SourceUnavailableError(msg) from file.error
         unit = self._unit(self.path, file, None)
-        merged = self._merge(unit) if unit is not None else Merged()
-        document = self._document(unit, merged)
+        document = self._document(unit)
         if self.faults:
             raise InvalidConfigurationError(self.faults, document, self.place)
         return document
 
-    def _document(self, unit: Unit | None, merged: Merged) -> Document:
+    def _document(self, unit: Unit | None) -> Document:
+        alone = unit is None or not (unit.imports or unit.workflows)
+        merged = Merged() if unit is None or alone else self._merge(unit)
         if unit is not None and unit.document is not None and len(self.units) == 1:
             return unit.document
         frozen = Document.from_mapping(merged.sections)
-        modules = {name: module for name, (module, _) in merged.modules.items()}
         freeze: Any = type(frozen.modules)
-        return Document(freeze(modules), frozen.sections)
+        return Document(freeze(merged.modules), frozen.sections)
 
     @property
     def text(self) -> str | None:
@@ -89,8 +91,10 @@ class Tree:
         if root is None:
             return Place(self.path)
         merged = self._merged.get(root.real, Merged())
-        if len(path) > 1 and path[0] == "modules" and path[1] in merged.modules:
-            return merged.modules[str(path[1])][1].place(path)
+        if len(path) > 1 and path[0] == "modules":
+            home = merged.home(str(path[1]))
+            if home is not None:
+                return home.place(path)
         owners = merged.owners.get(str(path[0]), []) if path else []
         for least in range(len(path), 0, -1):
             for unit in owners:
@@ -106,7 +110,8 @@ class Tree:
 
     def _read(self, path: str, root: str | None) -> FileBytes:
         if path not in self.files:
-            self.files[path] = read(path, self.limits.max_size, root)
+            last = self.seen.get(path)
+            self.files[path] = read(path, self.limits.max_size, root, last)
         return self.files[path]
 
     def _unit(

@@ -1,196 +1,270 @@
-"""Reparse only the entries of `modules:` that an edit touched.
+"""Read only the entries of `modules:` that an edit touched.
 
-After a full parse of a YAML file its text is cut into head, one chunk for each entry of
-a block-style top-level `modules:`, and tail; the cut is kept only if the parser began
-each entry where the cut does. When the text changes, head and tail must be the same to
-the letter, and every new chunk must be one mapping by itself. Wherever a chunk could
-mean something else in the whole, there is no shortcut and the file is parsed in full.
+After a full parse the bytes of a file are cut into head, one chunk for each entry, and
+tail. When the bytes change, head and tail must be the same to the byte, and every new
+chunk must be one entry by itself. Wherever a chunk could mean something else in the
+whole, there is no shortcut and the file is parsed in full. How each format is cut, and
+what is refused there, is in `_cut_yaml`, `_cut_json` and `_cut_toml`.
 """
 
 from __future__ import annotations
 
-import bisect
-import os
-import re
-from collections.abc import Mapping
+import itertools
+from array import array
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import attrs
 
 from midflight import Document, ModuleConfig
-from midflight.errors import InvalidConfigurationError
-from midflight_plugins.file import _yaml
+from midflight.errors import InvalidConfigurationError, Path
+from midflight_plugins.file import _cut_json, _cut_toml, _cut_yaml
+from midflight_plugins.file._ends import common_prefix, common_suffix
 from midflight_plugins.file._limits import Limits
-from midflight_plugins.file._text import Parsed, spot_at
+from midflight_plugins.file._text import Parsed, Spot, decode
 
-_HEAD = re.compile(r"^modules:[ ]*(?:#.*)?\n(?:[ ]*(?:#.*)?\n)*( *)- ", re.MULTILINE)
-_UNSAFE = re.compile("[\t\r\x85\u2028\u2029\ufeff]|^(?:%|---|\\.\\.\\.)", re.MULTILINE)
 _MANY = 64  # entries; of a longer list a quarter may be parsed one by one
+_BOM = b"\xef\xbb\xbf"
+_CONTAINERS = 1_000_000  # mappings and lists; the core refuses a document with more
+_OPENS = b"[{:-?."  # one of these stands where a mapping or list begins
+
+# Each has `cut`, `split` and `read`, which return `None` if in doubt, and `spots`.
+_CUTTERS: dict[str, Any] = {
+    ".yaml": _cut_yaml,
+    ".yml": _cut_yaml,
+    ".json": _cut_json,
+    ".toml": _cut_toml,
+}
 
 
 @attrs.frozen
-class Layout:
-    """Where the entries of `modules:` stand in a text.
+class Chunks:
+    """Where the entries of `modules:` stand in the bytes of a file.
 
     Args:
-        text: the whole text.
-        indent: spaces before the dash of each entry.
-        starts: offset of the line on which each entry begins.
-        end: offset after the last entry.
-        modules: the entry of each chunk, in order.
+        indent: spaces before the dash of each entry, in YAML.
+        begin: offset of the first chunk.
+        lengths: bytes of each chunk: an edit leaves those behind it as they are.
+        end: offset after the last chunk.
+        spare: how many more mappings and lists there may be, at least.
     """
 
-    text: str
     indent: int
-    starts: list[int]
+    begin: int
+    lengths: array[int]
     end: int
-    modules: list[ModuleConfig]
+    spare: int
+
+    @classmethod
+    def of(cls, indent: int, begin: int, lengths: Iterable[int], data: bytes) -> Chunks:
+        """Return the chunks of a file's bytes, whose lengths are known."""
+        sizes = array("I", lengths)
+        spare = _CONTAINERS - _opened(data)
+        return cls(indent, begin, sizes, begin + sum(sizes), spare)
+
+    def locate(self, offset: int) -> tuple[int, int]:
+        """Return which chunk holds an offset, and where it begins: by sums of halves.
+
+        Offsets before the first chunk are in the first, those behind it in the last.
+        """
+        lengths, at, start = self.lengths, 0, self.begin
+        step = 1 << len(lengths).bit_length()
+        while step := step >> 1:
+            if at + step < len(lengths):
+                size = sum(lengths[at : at + step])
+                if start + size <= offset:
+                    at, start = at + step, start + size
+        return at, start
 
 
-def cut(parsed: Parsed, document: Document) -> Layout | None:
-    """Cut a text that was parsed in full, or return `None` if it cannot be.
+@attrs.frozen
+class Splice:
+    """What takes the place of some entries.
 
     Args:
-        parsed: what was parsed, without fault, anchor, alias, merge or tag.
-        document: what it gave.
+        chunks: those of the new bytes.
+        first: position of the first entry that is replaced.
+        modules: the entries that stand there now.
+        before: those that stood there.
     """
-    text, items = parsed.text, parsed.items
-    head = _HEAD.search(text)
-    if head is None or _UNSAFE.search(text) or len(items) != len(document.modules):
-        return None
-    indent = len(head.group(1))
-    begin = head.end() - indent - 2
-    other = r"^(?!- )[^ #\n]" if indent == 0 else r"^[^ #\n]"
-    tail = re.compile(other, re.MULTILINE).search(text, begin)
-    end = tail.start() if tail else len(text)
-    keys = list(parsed.keys)
-    after = keys[keys.index("modules") + 1 :] if "modules" in keys else []
-    if parsed.keys.get("modules") != spot_at(text, head.start()):
-        return None
-    if (parsed.keys[after[0]] if after else None) != (tail and spot_at(text, end)):
-        return None
-    starts = _starts(text, begin, end, indent)
-    if starts is None or len(starts) != len(items):
-        return None
-    line, at = text.count("\n", 0, begin) + 1, begin
-    for start, item in zip(starts, items, strict=True):
-        line += text.count("\n", at, start)
-        at = start
-        if item != (line, indent + 3):
+
+    chunks: Chunks
+    first: int
+    modules: list[ModuleConfig]
+    before: list[ModuleConfig]
+
+    def onto(self, modules: Mapping[str, ModuleConfig]) -> Any:
+        """Return all modules with the new entries in place, or `None` if names clash.
+
+        Only the changed ones are looked at; the others are copied in one go.
+        """
+        freeze: Any = type(modules)
+        old = {module.name: module for module in self.before}
+        new = {module.name: module for module in self.modules}
+        if list(new) == list(old) and len(new) == len(self.modules):
+            changed = {n: module for n, module in new.items() if module is not old[n]}
+            return freeze(modules, **changed) if changed else modules
+        if len(new) != len(self.modules):
             return None
-    return Layout(text, indent, starts, end, list(document.modules.values()))
+        if any(name in modules and name not in old for name in new):
+            return None
+        there = slice(self.first, self.first + len(self.before))
+        names, values = list(modules), list(modules.values())
+        names[there], values[there] = list(new), self.modules
+        return freeze(zip(names, values, strict=True))
 
 
-def _starts(text: str, begin: int, end: int, indent: int) -> list[int] | None:
-    """Return where each entry begins, or `None` if a line is out of the ordinary."""
-    region = text[begin:end]
-    space = " " * indent
-    odd = rf"^(?!{space}- |{space} +[^ \n]| *(?:#[^\n]*)?$)"
-    if re.search(odd, region, re.MULTILINE):
+def cut(parsed: Parsed, data: bytes, count: int, form: str) -> Chunks | None:
+    """Cut bytes that were parsed in full, or return `None` if they cannot be.
+
+    Args:
+        parsed: what was parsed, without fault.
+        data: the bytes.
+        count: how many modules they gave.
+        form: the suffix that says how they are read.
+    """
+    found = _CUTTERS[form].cut(parsed, count)
+    if found is None:
         return None
-    dashes = re.finditer(rf"^{space}- ", region, re.MULTILINE)
-    starts = [begin + dash.start() for dash in dashes]
-    return starts if starts and starts[0] == begin else None
+    indent, edges = found
+    text, begin = parsed.text, edges[0]
+    pairs = itertools.pairwise(edges)
+    if text.isascii():
+        lengths = [end - start for start, end in pairs]
+    else:
+        lengths = [len(text[start:end].encode()) for start, end in pairs]
+        begin = len(text[:begin].encode())
+    begin += len(_BOM) if data.startswith(_BOM) else 0
+    return Chunks.of(indent, begin, lengths, data)
 
 
-def splice(old: Layout, text: str, limits: Limits, source: str) -> Layout | None:
-    """Return the layout of a changed text, or `None` if it must be parsed in full."""
-    same = _common_prefix(old.text, text)
-    same_after = _common_suffix(old.text, text, same)
-    grown = len(text) - len(old.text)
-    changed_to = len(old.text) - same_after
-    if same < old.starts[0] + old.indent + 2 or changed_to > old.end:
-        return None
-    # One entry on either side is looked at as well: an edit at its border may join it.
-    first = max(bisect.bisect_right(old.starts, same) - 2, 0)
-    last = min(bisect.bisect_left(old.starts, changed_to) + 1, len(old.starts))
-    begin = old.starts[first]
-    old_end = old.starts[last] if last < len(old.starts) else old.end
-    end = old_end + grown
-    if end < begin or (end < len(text) and text[end - 1 : end] != "\n"):
-        return None
-    # What is outside of these lines was looked at when it was cut.
-    starts = _starts(text, begin, end, old.indent)
-    if starts is None or _UNSAFE.search(text[begin:end]):
-        return None
-    edges = zip(starts, [*starts[1:], end], strict=True)
-    modules = _modules([text[a:b] for a, b in edges], old, first, last, limits, source)
-    if modules is None:
-        return None
-    moved = [start + grown for start in old.starts[last:]]
-    return Layout(
-        text,
-        old.indent,
-        [*old.starts[:first], *starts, *moved],
-        old.end + grown,
-        [*old.modules[:first], *modules, *old.modules[last:]],
-    )
+def splice(
+    old: Chunks,
+    before: bytes,
+    after: bytes,
+    modules: Mapping[str, ModuleConfig],
+    form: str,
+    limits: Limits,
+) -> Splice | None:
+    """Read what changed between two versions, or return `None` to have all parsed.
 
-
-def _modules(
-    chunks: list[str], old: Layout, first: int, last: int, limits: Limits, source: str
-) -> list[ModuleConfig] | None:
-    """Return the entry of each chunk; what stood there before is not parsed again."""
-    edges = [
-        *old.starts[first:last],
-        old.starts[last] if last < len(old.starts) else old.end,
-    ]
+    Args:
+        old: the chunks of the version before.
+        before: its bytes.
+        after: the bytes now.
+        modules: what the version before gave.
+        form: the suffix that says how they are read.
+        limits: the bounds they are read under.
+    """
+    # What could be counted at either end is left to the tail: it has to be whole.
+    least = min(len(before), len(after)) - (len(before) - old.end)
+    same = min(common_prefix(before, after), least)
+    if same < old.begin:
+        return None
+    changed_to = len(before) - common_suffix(before, after, same)
+    grown = len(after) - len(before)
+    if changed_to > old.end:
+        return None
+    first, begin, last, end = _window(old, same, changed_to)
+    window = after[begin : end + grown]
+    pieces = _pieces(window, old.indent, form, first=first == 0)
+    if pieces is None or not _ends_well(after, end + grown, form):
+        return None
+    was = list(modules.values())[first:last]
+    spare = old.spare + _opened(before[begin:end]) - _opened(window)
+    edges = itertools.accumulate(old.lengths[first:last], initial=begin)
     known = {
-        old.text[a:b]: module
-        for a, b, module in zip(edges, edges[1:], old.modules[first:last], strict=False)
+        before[a:b]: module
+        for (a, b), module in zip(itertools.pairwise(edges), was, strict=True)
     }
-    most = max(_MANY, len(old.modules) // 4)
-    if sum(chunk not in known for chunk in chunks) > most:
+    fresh = sum(piece not in known for piece in pieces)
+    if spare < 0 or fresh > max(_MANY, len(modules) // 4):
         return None
-    modules: list[ModuleConfig] = []
-    for chunk in chunks:
-        module = known.get(chunk) or _module(chunk, limits, source)
+    now: list[ModuleConfig] = []
+    for piece in pieces:
+        module = known.get(piece) or _module(piece.decode(), form, limits)
         if module is None:
             return None
-        modules.append(module)
-    return modules
+        now.append(module)
+    sizes = array("I", map(len, pieces))
+    lengths = old.lengths[:first] + sizes + old.lengths[last:]
+    chunks = Chunks(old.indent, old.begin, lengths, old.end + grown, spare)
+    return Splice(chunks, first, now, was)
 
 
-def _module(chunk: str, limits: Limits, source: str) -> ModuleConfig | None:
-    # In the whole the entry stands one level deeper.
-    inner = attrs.evolve(limits, max_depth=limits.max_depth - 1)
-    parsed = _yaml.parse(chunk, source, inner)
-    value = parsed.value
-    if parsed.faults or not (parsed.complete and parsed.plain):
+def _window(old: Chunks, same: int, changed_to: int) -> tuple[int, int, int, int]:
+    """Return the chunks that a change may touch: first, begin, after the last, end.
+
+    One on either side is looked at as well: an edit at its border may join it.
+    """
+    first, begin = old.locate(same)
+    last, end = first, begin
+    while end < changed_to:
+        end += old.lengths[last]
+        last += 1
+    if last < len(old.lengths):
+        end += old.lengths[last]
+        last += 1
+    if first:
+        first -= 1
+        begin -= old.lengths[first]
+    return first, begin, last, end
+
+
+def _pieces(
+    window: bytes, indent: int, form: str, *, first: bool
+) -> list[bytes] | None:
+    """Split changed bytes into chunks."""
+    # A mark of byte order is taken off where it stands first: here it is a character.
+    if window.startswith(_BOM):
         return None
-    if not (
-        isinstance(value, list) and len(value) == 1 and isinstance(value[0], Mapping)
-    ):
+    text = decode(window, "", [])
+    if text is None:
+        return None
+    chunks = _CUTTERS[form].split(text, indent, first=first)
+    return None if chunks is None else [chunk.encode() for chunk in chunks]
+
+
+def _ends_well(data: bytes, end: int, form: str) -> bool:
+    """Tell whether what follows a window still begins where it did."""
+    return form == ".json" or end == len(data) or data[end - 1 : end] == b"\n"
+
+
+def _module(chunk: str, form: str, limits: Limits) -> ModuleConfig | None:
+    """Return the one entry that a chunk is by itself."""
+    entries = _CUTTERS[form].read(chunk, limits)
+    if entries is None or len(entries) != 1 or not isinstance(entries[0], Mapping):
         return None
     try:
-        document = Document.from_mapping({"modules": value})
+        document = Document.from_mapping({"modules": entries})
     except InvalidConfigurationError:
         return None
     return next(iter(document.modules.values()))
 
 
-def _common_prefix(one: str, other: str) -> int:
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+def spots(
+    chunks: Chunks, data: bytes, row: int, form: str, limits: Limits
+) -> dict[Path, Spot]:
+    """Return where each path below one entry begins, from its own text.
+
+    Args:
+        chunks: those of the bytes.
+        data: the bytes.
+        row: which entry.
+        form: the suffix that says how they are read.
+        limits: the bounds they are read under.
+    """
+    start = chunks.begin + sum(chunks.lengths[:row])
+    line = data.count(b"\n", 0, start)
+    beside = data[data.rfind(b"\n", 0, start) + 1 : start].decode("utf-8-sig")
+    chunk = data[start : start + chunks.lengths[row]].decode()
+    found = _CUTTERS[form].spots(chunk, limits).items()
+    return {
+        path: (line + spot[0], spot[1] + (len(beside) if spot[0] == 1 else 0))
+        for path, spot in found
+    }
 
 
-def _common_suffix(one: str, other: str, prefix: int) -> int:
-    low, high = 0, min(len(one), len(other)) - prefix
-    while low < high:
-        middle = (low + high + 1) // 2
-        ends = len(one) - low, len(other) - low
-        if one[len(one) - middle : ends[0]] == other[len(other) - middle : ends[1]]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def enabled() -> bool:
-    """Tell whether the shortcut may be taken; an environment variable turns it off."""
-    return os.environ.get("MIDFLIGHT_FULL_PARSE", "") in ("", "0")
+def _opened(data: bytes) -> int:
+    """Return how many mappings and lists bytes may hold at most."""
+    return len(data) - len(data.translate(None, _OPENS))

@@ -43,14 +43,24 @@ def parse(text: str, source: str, limits: Limits, *, record: bool = False) -> Pa
         parsed.faults.append(_depth(text, source, limits))
         return parsed
     if record:
-        parsed.spots = {
-            item.path: spot_at(text, item.value) for item in reversed([*scan(text)])
-        }
+        parsed.spots = _spots(text)
     if reader.odd:
         parsed.faults.extend(_oddities(text, source))
     if parsed.value is None and not parsed.faults:
         parsed.faults.append(empty(source))
     return parsed
+
+
+def _spots(text: str) -> dict[Path, Spot]:
+    """Return where each path begins; of two alike, the first."""
+    spots: dict[Path, Spot] = {}
+    line, began, seen = 1, 0, 0
+    for item in scan(text):
+        if lines := text.count("\n", seen, item.value):
+            line, began = line + lines, text.rfind("\n", seen, item.value) + 1
+        seen = item.value
+        spots.setdefault(item.path, (line, seen - began + 1))
+    return spots
 
 
 class _Reader:
@@ -69,10 +79,11 @@ class _Reader:
         )
 
     def _pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        value = dict(reversed(pairs))
-        if len(value) != len(pairs):
-            self.odd = True
-        return dict(pairs) if len(value) == len(pairs) else value
+        value = dict(pairs)
+        if len(value) == len(pairs):
+            return value
+        self.odd = True
+        return dict(reversed(pairs))
 
     def _constant(self, text: str) -> str:
         self.odd = True

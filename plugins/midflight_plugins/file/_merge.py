@@ -29,14 +29,27 @@ class Merged:
     """What a file and all files below it hold together.
 
     Args:
-        modules: by name, each with the file that defines it.
+        modules: by name.
+        units: the files, the strongest first.
         sections: by name.
         owners: the files that have a say in each section, the strongest first.
     """
 
-    modules: dict[str, tuple[ModuleConfig, Unit]] = attrs.field(factory=dict)
+    modules: dict[str, ModuleConfig] = attrs.field(factory=dict)
+    units: list[Unit] = attrs.field(factory=list)
     sections: dict[str, Any] = attrs.field(factory=dict)
     owners: dict[str, list[Unit]] = attrs.field(factory=dict)
+
+    def home(self, module: str) -> Unit | None:
+        """Return the file that defines a module."""
+        held = (unit for unit in self.units if module in _modules(unit))
+        return next(held, None)
+
+    def take_modules(self, other: Merged) -> None:
+        """Add the modules that are not there yet; no loop over all of them."""
+        mine = self.modules
+        self.modules = {**mine, **other.modules, **mine}
+        self.units += [unit for unit in other.units if unit not in self.units]
 
 
 def own(unit: Unit) -> Merged:
@@ -44,17 +57,17 @@ def own(unit: Unit) -> Merged:
     if unit.document is None:
         return Merged()
     sections = dict(unit.document.sections)
-    return Merged(
-        {name: (module, unit) for name, module in unit.document.modules.items()},
-        sections,
-        {name: [unit] for name in sections},
-    )
+    owners = {name: [unit] for name in sections}
+    return Merged(dict(unit.document.modules), [unit], sections, owners)
+
+
+def _modules(unit: Unit) -> Mapping[str, ModuleConfig]:
+    return unit.document.modules if unit.document is not None else {}
 
 
 def add_import(into: Merged, other: Merged) -> None:
     """Add what an imported file holds, where it is not there yet."""
-    for name, module in other.modules.items():
-        into.modules.setdefault(name, module)
+    into.take_modules(other)
     for name, value in other.sections.items():
         if name not in into.sections:
             into.sections[name] = value
@@ -92,11 +105,11 @@ def add_workflow(into: Merged, other: Merged) -> Iterator[Fault]:
         into: what the files before it hold.
         other: what this one and its imports hold.
     """
-    for name, (module, unit) in other.modules.items():
-        before = into.modules.setdefault(name, (module, unit))
-        if before[1].real != unit.real:
-            path = ("modules", name)
-            yield _conflict("module", path, before[1], unit)
+    for name in filter(into.modules.__contains__, other.modules):
+        first, second = into.home(name), other.home(name)
+        if first and second and first.real != second.real:
+            yield _conflict("module", ("modules", name), first, second)
+    into.take_modules(other)
     for name, value in other.sections.items():
         owners = list(into.owners.get(name, ()))
         if name not in into.sections:

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from midflight import Document
-from midflight_plugins.file._incremental import Layout
+from midflight_plugins.file._incremental import Chunks
 from midflight_plugins.file._limits import Limits
 from midflight_plugins.file._unit import Reference, Unit, uncollected
 
@@ -34,7 +34,7 @@ def pack(unit: Unit) -> bytes:
         "sections": document.sections,
         "imports": [[each.file, each.path] for each in unit.imports],
         "workflows": [[each.file, each.path] for each in unit.workflows],
-        "layout": layout and [layout.indent, layout.starts, layout.end],
+        "layout": layout and [layout.indent, layout.begin, layout.lengths.tolist()],
     }
     line = json.dumps(held, default=_time, separators=(",", ":"))
     return b"%b\n%b" % (line.encode(), unit.data)
@@ -82,7 +82,7 @@ def unpack(packed: bytes, name: str, limits: Limits, form: str) -> Unit:
         document,
         _references(held["imports"]),
         _references(held["workflows"]),
-        layout=_layout(held["layout"], data, document),
+        layout=_layout(held["layout"], data),
         form=form,
     )
 
@@ -91,9 +91,8 @@ def _references(pairs: list[Any]) -> tuple[Reference, ...]:
     return tuple(Reference(file, tuple(path)) for file, path in pairs)
 
 
-def _layout(held: Any, data: bytes, document: Document) -> Layout | None:
+def _layout(held: Any, data: bytes) -> Chunks | None:
     if held is None:
         return None
-    indent, starts, end = held
-    modules = list(document.modules.values())
-    return Layout(data.decode("utf-8-sig"), indent, starts, end, modules)
+    indent, begin, lengths = held
+    return Chunks.of(indent, begin, lengths, data)

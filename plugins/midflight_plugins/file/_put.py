@@ -204,7 +204,7 @@ def _unwritable(value: object) -> str:
 def _yaml(raw: Mapping[str, Any]) -> str:
     import io
 
-    from midflight_plugins.file._yaml import reader
+    from midflight_plugins.file._events import reader
 
     yaml = reader()()
     yaml.indent(mapping=2, sequence=4, offset=2)

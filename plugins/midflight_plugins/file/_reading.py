@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import attrs
 
+_BLOCK = 65_536  # bytes that have a digest of their own
 _PASSING = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG)
 
 
@@ -24,6 +25,7 @@ class FileBytes:
         problem: why there are no bytes: `missing`, `outside`, `size` or an OS error.
         error: the OS error, if there was one.
         size: bytes of the file, if it was too large.
+        sums: the digest of each block of the bytes.
     """
 
     path: str
@@ -32,6 +34,10 @@ class FileBytes:
     problem: str = ""
     error: OSError | None = None
     size: int = 0
+    sums: tuple[bytes, ...] = attrs.field(
+        default=attrs.Factory(lambda self: _sums(self.data), takes_self=True),
+        repr=False,
+    )
 
     def same_as(self, other: FileBytes) -> bool:
         """Tell whether two reads of one file gave the same."""
@@ -44,13 +50,16 @@ class FileBytes:
         return self.error is None or self.error.errno in _PASSING
 
 
-def read(path: str, max_size: int, root: str | None = None) -> FileBytes:
+def read(
+    path: str, max_size: int, root: str | None = None, before: FileBytes | None = None
+) -> FileBytes:
     """Read a file once; the checks are made on what was opened.
 
     Args:
         path: absolute.
         max_size: bytes; a larger file is not read.
         root: real path of the directory that must hold it, or `None` for anywhere.
+        before: an earlier read: what is the same is neither kept nor digested twice.
     """
     if root is not None and not within(path, root) and not within(_real(path), root):
         return FileBytes(path, problem="outside")
@@ -61,14 +70,16 @@ def read(path: str, max_size: int, root: str | None = None) -> FileBytes:
     except (OSError, ValueError) as exc:
         return _failed(path, exc)
     try:
-        return _read_open(handle, path, max_size, root)
+        return _read_open(handle, path, max_size, root, before)
     except OSError as exc:
         return _failed(path, exc)
     finally:
         os.close(handle)
 
 
-def _read_open(handle: int, path: str, max_size: int, root: str | None) -> FileBytes:
+def _read_open(
+    handle: int, path: str, max_size: int, root: str | None, before: FileBytes | None
+) -> FileBytes:
     status = os.fstat(handle)
     real = _opened(handle, path, status)
     if root is not None and not within(real, root):
@@ -80,12 +91,16 @@ def _read_open(handle: int, path: str, max_size: int, root: str | None) -> FileB
         return FileBytes(path, real=real, problem="size", size=status.st_size)
     parts: list[bytes] = []
     left = max_size + 1
-    while left and (part := os.read(handle, min(left, 1 << 20))):
+    at_once = status.st_size + 1  # so that the bytes are not copied together
+    while left and (part := os.read(handle, min(left, at_once))):
         parts.append(part)
         left -= len(part)
     if not left:
         return FileBytes(path, real=real, problem="size", size=max_size + 1)
-    return FileBytes(path, b"".join(parts), real)
+    data = b"".join(parts)
+    if before is not None and before.data == data:
+        return FileBytes(path, before.data, real, sums=before.sums)
+    return FileBytes(path, data, real, sums=_sums(data, before))
 
 
 def _opened(handle: int, path: str, status: os.stat_result) -> str:
@@ -124,8 +139,23 @@ def token(files: Iterable[FileBytes]) -> str:
     """Return a digest of what files hold, or of why they cannot be read."""
     digest = hashlib.sha256()
     for file in files:
-        data = file.data if file.data is not None else b""
-        head = f"{file.path}\0{file.problem}\0{file.size}\0{len(data)}\0"
+        size = len(file.data) if file.data is not None else 0
+        head = f"{file.path}\0{file.problem}\0{file.size}\0{size}\0"
         digest.update(head.encode("utf-8", "surrogatepass"))
-        digest.update(data)
+        digest.update(b"".join(file.sums))
     return digest.hexdigest()
+
+
+def _sums(data: bytes | None, before: FileBytes | None = None) -> tuple[bytes, ...]:
+    """Return the digest of each block; one that stood there before is known."""
+    old = before.data if before is not None and before.data is not None else b""
+    known = before.sums if before is not None else ()
+    view, sums = memoryview(data or b""), []
+    for at, begin in enumerate(range(0, len(view), _BLOCK)):
+        block = view[begin : begin + _BLOCK]
+        same = len(block) == min(len(old) - begin, _BLOCK)
+        if same and old.startswith(block, begin):
+            sums.append(known[at])
+        else:
+            sums.append(hashlib.sha256(block).digest())
+    return tuple(sums)

@@ -15,6 +15,9 @@ from midflight.errors import Code
 from midflight_plugins.file._text import LONGEST_NUMBER
 
 _SHOWN = 40
+_KEPT = 4_096
+_SHORT = 64
+_NEW = object()
 _STARTS = frozenset("-+.0123456789~nNtTfFyYoO")
 _WORDS: dict[str, Any] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -62,6 +65,29 @@ class Surprise:
     message: str
     expected: str
     hint: str
+
+
+class Words:
+    """The scalars of one text: equal ones are one object, as far as they are short."""
+
+    def __init__(self) -> None:
+        self._plain: dict[str, Any] = {}
+        self._quoted: dict[str, str] = {}
+
+    def plain(self, text: str) -> Any:
+        """Return the value of a plain scalar, or a `Surprise`."""
+        value = self._plain.get(text, _NEW)
+        if value is _NEW:
+            value = resolve(text)
+            if len(text) <= _SHORT and len(self._plain) < _KEPT:
+                self._plain[text] = value
+        return value
+
+    def quoted(self, text: str) -> str:
+        """Return a text that stands for itself."""
+        if len(text) > _SHORT or len(self._quoted) >= _KEPT:
+            return self._quoted.get(text, text)
+        return self._quoted.setdefault(text, text)
 
 
 def resolve(text: str) -> Any:

@@ -98,8 +98,8 @@ class FileSource:
         seen = self._seen
         root = self._real_root() if len(seen) > 1 else ""
         files = [
-            read(path, self._limits.max_size, None if path == self._own else root)
-            for path in seen
+            read(path, self._limits.max_size, None if path == self._own else root, last)
+            for path, last in seen.items()
         ]
         if seen and all(file.same_as(seen[file.path]) for file in files):
             self._rearm()
@@ -154,7 +154,7 @@ class FileSource:
 
     def _tree(self) -> Tree:
         where = self.path, self._real_root(), self._limits, self._base
-        return Tree(*where, self._units, self._cache)
+        return Tree(*where, self._units, self._cache, self._seen)
 
     def _discover(self) -> dict[str, FileBytes]:
         """Read everything to learn which files there are, whatever is wrong."""
@@ -170,6 +170,7 @@ class FileSource:
         good = {path: unit for path, unit in tree.units.items() if not unit.faults}
         known = {**self._units, **good}
         self._seen = tree.files
+        tree.known, tree.seen = {}, {}  # its places are kept; not what was before
         self._units = {path: known[path] for path in tree.files if path in known}
 
     def _rearm(self) -> None:

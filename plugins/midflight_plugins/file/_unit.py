@@ -13,8 +13,9 @@ import attrs
 from midflight import Document
 from midflight.errors import Code, Fault, InvalidConfigurationError, Path, Place, shown
 from midflight_plugins.file import _json, _toml, _yaml
-from midflight_plugins.file._incremental import Layout, cut, enabled, splice
+from midflight_plugins.file._incremental import Chunks, cut, splice, spots
 from midflight_plugins.file._limits import Limits
+from midflight_plugins.file._sample import Sampler, every
 from midflight_plugins.file._text import Parsed, Spot, decode
 
 _LARGE = 65_536
@@ -25,6 +26,9 @@ _PARSERS = {
     ".toml": _toml.parse,
 }
 _TEXTS = frozenset({".yaml", ".yml", ".json"})
+
+# One of the whole process: what is wrong once may be wrong with every file.
+_sampler = Sampler()
 
 
 @attrs.frozen
@@ -60,10 +64,11 @@ class Unit:
     imports: tuple[Reference, ...] = ()
     workflows: tuple[Reference, ...] = ()
     faults: list[Fault] = attrs.field(factory=list)
-    layout: Layout | None = None
+    layout: Chunks | None = None
     form: str = attrs.field(default="", kw_only=True)
     _spots: dict[Path, Spot] | None = None
     _rows: dict[str, int] = attrs.field(factory=dict)
+    _modules: dict[str, dict[Path, Spot]] = attrs.field(factory=dict)
 
     @property
     def text(self) -> str | None:
@@ -77,9 +82,8 @@ class Unit:
 
     def place(self, path: Path) -> Place:
         """Return the place of a path, or of its nearest parent."""
-        spots = self._look_up()
         found = self.exact(path)
-        return found or Place(self.name, *spots.get((), (1, 1)))
+        return found or Place(self.name, *self._look_up().get((), (1, 1)))
 
     def exact(self, path: Path, *, least: int = 0) -> Place | None:
         """Return the place of the longest known part of a path.
@@ -88,14 +92,30 @@ class Unit:
             path: of a value; modules by name or by position.
             least: how many keys of the path must be known.
         """
-        spots = self._look_up()
-        if len(path) > 1 and path[0] == "modules" and path not in spots:
-            row = self._rows.get(str(path[1]))
-            path = path if row is None else ("modules", row, *path[2:])
-        while len(path) > least and path not in spots:
-            path = path[:-1]
-        spot = spots.get(path)
-        return Place(self.name, *spot) if spot and len(path) >= least else None
+        spots, top = self._near(path), 2
+        if spots is None:
+            spots, top = self._look_up(), 0
+            if len(path) > 1 and path[0] == "modules" and path not in spots:
+                row = self._rows.get(str(path[1]))
+                path = path if row is None else ("modules", row, *path[2:])
+        rest = path[top:]
+        while rest and top + len(rest) > least and rest not in spots:
+            rest = rest[:-1]
+        spot = spots.get(rest)
+        return Place(self.name, *spot) if spot and top + len(rest) >= least else None
+
+    def _near(self, path: Path) -> dict[Path, Spot] | None:
+        """Return the places in one module, if its text can be read by itself."""
+        if self.layout is None or self.document is None or self._spots is not None:
+            return None
+        names, name = self.document.modules, path[1] if len(path) > 1 else None
+        if path[:1] != ("modules",) or not isinstance(name, str) or name not in names:
+            return None
+        if name not in self._modules:
+            form, row = self.form or suffix(self.name), list(names).index(name)
+            found = spots(self.layout, self.data, row, form, self.limits)
+            self._modules[name] = found
+        return self._modules[name]
 
     def _look_up(self) -> dict[Path, Spot]:
         """Walk the text again, noting places; done only when there is an error."""
@@ -163,20 +183,27 @@ def build(
     """
     unit = Unit(name, data, real, limits, form=form)
     with uncollected(len(data)):
-        parsed = parse(data, name, limits, form=form)
+        _build(unit, before)
+    return unit
+
+
+def _build(unit: Unit, before: Unit | None) -> None:
+    parsed = parse(unit.data, unit.name, unit.limits, form=unit.form)
     unit.faults.extend(parsed.faults)
     raw = parsed.value
     if not isinstance(raw, Mapping):
         if not unit.faults:
             unit.faults.append(_toplevel(unit, raw))
-        return unit
+        return
     if parsed.complete:
         fill(unit, raw)
-    if before is not None and before.document is not None and unit.document is not None:
+    if unit.document is None:
+        return
+    if before is not None and before.document is not None:
         unit.document = _shared(unit.document, before.document)
-    if parsed.plain and unit.document is not None and not unit.faults:
-        unit.layout = cut(parsed, unit.document)
-    return unit
+    if not unit.faults:
+        count, form = len(unit.document.modules), unit.form or suffix(unit.name)
+        unit.layout = cut(parsed, unit.data, count, form)
 
 
 def _shared(document: Document, before: Document) -> Document:
@@ -209,28 +236,28 @@ def rebuild(unit: Unit, data: bytes, real: str) -> Unit | None:
     Returns:
         The new unit, or `None` if the file must be parsed in full.
     """
-    if unit.layout is None or unit.document is None or not enabled():
+    if unit.layout is None or unit.document is None:
         return None
-    text = decode(data, unit.name, [])
-    layout = splice(unit.layout, text, unit.limits, unit.name) if text else None
-    if layout is None:
+    if _sampler.failed or every() == 1:
         return None
-    modules = {module.name: module for module in layout.modules}
-    if len(modules) != len(layout.modules):
+    modules, form = unit.document.modules, unit.form or suffix(unit.name)
+    with uncollected(len(data)):
+        new = splice(unit.layout, unit.data, data, modules, form, unit.limits)
+    spliced = None if new is None else new.onto(modules)
+    if new is None or spliced is None:
         return None
-    freeze: Any = type(unit.document.modules)
-    document = Document(freeze(modules), unit.document.sections)
-    return Unit(
-        unit.name,
-        data,
-        real,
-        unit.limits,
-        document,
-        unit.imports,
-        unit.workflows,
-        layout=layout,
-        form=unit.form,
-    )
+    document = unit.document
+    if spliced is not modules:
+        document = Document(spliced, document.sections)
+    name, limits, references = unit.name, unit.limits, (unit.imports, unit.workflows)
+
+    def full() -> Document | None:
+        return build(name, data, real, limits, form=form).document
+
+    _sampler.note(name, len(data), document, full)
+    made = Unit(name, data, real, limits, document, *references, form=unit.form)
+    made.layout = new.chunks
+    return made
 
 
 def fill(unit: Unit, raw: Mapping[str, Any]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from midflight.errors import Code, Fault, Place
+from midflight_plugins.file import _events
 from midflight_plugins.file._builder import Builder, Refused
 from midflight_plugins.file._limits import Limits
 from midflight_plugins.file._text import (
@@ -27,9 +28,25 @@ def parse(text: str, source: str, limits: Limits, *, record: bool = False) -> Pa
         limits: bounds on depth and aliases.
         record: whether to note the place of every path.
     """
+    if _events.enabled() and _events.c_parser() and _events.clear(text):
+        parsed = _from_c(Builder(source, limits, record=record), text)
+        if parsed is not None:
+            return parsed
     builder = Builder(source, limits, record=record)
     run(builder, text, source)
     return builder.parsed
+
+
+def _from_c(builder: Builder, text: str) -> Parsed | None:
+    """Return what the C parser finds, or `None`: then the other one is to be asked."""
+    try:
+        _feed(builder, _events.from_c(text), text)
+    except Exception:  # noqa: BLE001  # whatever it is, the other parser has words for it
+        return None
+    parsed = builder.parsed
+    # A text at the top may begin at the margin, which they do not agree about either.
+    sound = isinstance(parsed.value, dict | list) and not parsed.faults
+    return parsed if sound else None
 
 
 def run(builder: Builder, text: str, source: str) -> None:
@@ -38,7 +55,7 @@ def run(builder: Builder, text: str, source: str) -> None:
 
     parsed = builder.parsed
     try:
-        _feed(builder, text)
+        _feed(builder, _events.from_python(text), text)
     except Refused:
         parsed.complete = False
     except MarkedYAMLError as exc:
@@ -58,28 +75,13 @@ def run(builder: Builder, text: str, source: str) -> None:
         parsed.faults.append(empty(source))
 
 
-@functools.cache
-def reader() -> Any:
-    """Return ruamel.yaml's class, which looks for no plugins of its own on the disk.
-
-    It would at each parse, and that takes longer than a module of a few lines.
-    """
-    from ruamel.yaml import YAML
-
-    class Reader(YAML):
-        def official_plug_ins(self) -> list[str]:
-            return []
-
-    return Reader
-
-
-def _feed(builder: Builder, text: str) -> None:
+def _feed(builder: Builder, found: Iterator[Any], text: str) -> None:
     from ruamel.yaml import events
 
     scalar, alias = events.ScalarEvent, events.AliasEvent
     opens = {events.MappingStartEvent: True, events.SequenceStartEvent: False}
     closes = (events.MappingEndEvent, events.SequenceEndEvent)
-    for event in reader()(typ="safe", pure=True).parse(text):
+    for event in found:
         kind = type(event)
         if kind is scalar:
             builder.scalar(event)
