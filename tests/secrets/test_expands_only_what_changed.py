@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from random import Random
+from typing import Any
+
 import attrs
+import pytest
 
 from midflight import Document, ModuleConfig, Runtime, Secret
+from midflight.errors import InvalidConfigurationError
 from midflight.testing import FakeSource
-from midflight_plugins.secrets import transform
+from midflight_plugins.secrets import add_resolver, transform
 
 
 def document_of(count, config):
@@ -66,3 +71,73 @@ def test_a_rotation_renews_just_what_refers_to_it(folder):
 
     assert after.modules["m0"] is before.modules["m0"]
     assert after.modules["m1"].config["x"] == Secret("two")
+
+
+def edited(entries, random):
+    """Return the entries of `modules:` after a few random edits."""
+    entries = [dict(each) for each in entries]
+    for _ in range(random.randint(1, 3)):
+        name = f"m{random.randrange(8)}"
+        others = [each for each in entries if each["name"] != name]
+        values = "plain", "${A}", "${B:-b}", "x ${A} y", "${MISSING}", "$${A}", "${"
+        key = random.choice(("a", "password"))
+        entry = {"name": name, "type": "t", "config": {key: random.choice(values)}}
+        if random.random() < 0.7:  # else it is removed
+            others.insert(random.randint(0, len(others)), entry)
+        entries = others
+    return entries
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_step_by_step_it_becomes_what_it_becomes_at_once(seed, monkeypatch):
+    """Whatever was edited, rotated or at fault in between."""
+    random = Random(seed)
+    runtime = Runtime(FakeSource({"modules": []}))
+    document = Document.from_mapping({})
+    entries: list[dict[str, Any]] = []
+    for _ in range(25):
+        monkeypatch.setenv("A", random.choice("12"))
+        entries = edited(entries, random)
+        new = Document.from_mapping({"modules": entries, "note": random.choice("ab")})
+        kept = document.modules
+        shared = {
+            name: kept[name] if kept.get(name) == module else module
+            for name, module in new.modules.items()
+        }
+        kind: Any = type(new.modules)
+        document = attrs.evolve(new, modules=kind(shared))
+        fresh = Runtime(FakeSource({"modules": []}))
+
+        assert outcome_of(runtime, document) == outcome_of(fresh, document)
+
+
+def outcome_of(runtime, document):
+    """Return what becomes of a document, in order, or what is wrong with it."""
+    try:
+        made = transformed(runtime, document)
+    except InvalidConfigurationError as exc:
+        return [str(fault) for fault in exc.faults]
+    return [
+        *made.sections.items(),
+        *((m.name, m.config) for m in made.modules.values()),
+    ]
+
+
+def test_a_reference_that_was_taken_out_is_not_asked_for_again():
+    """Its resolver may hang: to take it out is the remedy."""
+    asked = []
+    runtime = Runtime(FakeSource({"modules": []}))
+
+    def resolve(rest, runtime):
+        asked.append(rest)
+        return rest
+
+    add_resolver(runtime, "vault", resolve)
+    old = document_of(2, {"a": "${vault:kept}"})
+    old = changed(old, "m1", {"a": "${vault:gone}"})
+    transformed(runtime, old)
+    asked.clear()
+    new = changed(old, "m1", {"a": "plain"})
+    transformed(runtime, new)
+
+    assert asked == ["kept"]

@@ -22,6 +22,7 @@ from midflight_plugins.secrets._names import (
 from midflight_plugins.secrets._plain import value_of
 from midflight_plugins.secrets._resolvers import UnresolvedError
 
+_OPEN = frozenset({bool, float, int, type(None)})  # nothing to expand or to hide
 _FORMS = "`${NAME}`, `${NAME:-default}` or `${scheme:…}`"
 
 
@@ -117,6 +118,8 @@ class Expander:
             secret = looks_secret(key, self._names) or (
                 hidden and not is_excepted(key, self._names)
             )
+            if not (secret or marks) and type(item) in _OPEN:
+                continue
             below = marks and marks.below(key)
             new = self.value(item, (*path, key), below, hidden=secret)
             if new is not item:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import operator
 import os
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -31,15 +33,53 @@ from midflight_plugins.secrets._watching import Watcher
 
 Uses = dict[Reference, Found]
 _EVERYTHING = marks_of({"writeOnly": True})
+_NOTHING = object()
 
 
 @attrs.frozen(eq=False)
-class Part:
-    """A module or a section, and what it became."""
+class Group:
+    """The modules, or the other sections, that the last transform was given.
 
-    given: Any
-    made: Any
-    uses: Uses
+    Args:
+        given: as they were given.
+        made: what each became; `given` itself if all stayed as they were.
+        uses: the references in each that has some.
+        amiss: names of those that were at fault, which are looked at again.
+    """
+
+    given: Mapping[str, Any] = attrs.field(factory=dict)
+    made: Mapping[str, Any] = attrs.field(
+        default=attrs.Factory(lambda self: self.given, takes_self=True)
+    )
+    uses: Mapping[str, Uses] = attrs.field(factory=dict)
+    amiss: tuple[str, ...] = ()
+
+    def other_in(self, given: Mapping[str, Any]) -> list[str]:
+        """Return the names of what is another object now, in order; all in C."""
+        before: Iterable[Any] = self.given.values()
+        if list(self.given) != list(given):
+            before = map(self.given.get, given, itertools.repeat(_NOTHING))
+        return [
+            *itertools.compress(given, map(operator.is_not, given.values(), before))
+        ]
+
+    def made_of(
+        self, given: Mapping[str, Any], changed: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Return what became of each, where only `changed` was looked at."""
+        last = self.made
+        same = all(value is given[name] for name, value in changed.items())
+        if same and last is self.given:
+            return given
+        if list(last) == list(given):
+            whole = dict(last)
+        else:
+            found = map(last.get, given, given.values())
+            whole = dict(zip(given, found, strict=True))
+        whole |= changed
+        kind: Any = type(given)  # the core's frozen mapping, made like a dict
+        differ = any(map(operator.is_not, whole.values(), given.values()))
+        return kind(whole) if differ else given
 
 
 @attrs.frozen(eq=False)
@@ -47,12 +87,14 @@ class Seen:
     """What the last transform met; replaced whole, so that threads need no lock.
 
     Args:
-        parts: by module name, or by section name below the key `""`.
+        modules: the modules.
+        sections: the other sections.
         uses: every reference, and what it stood for.
         names: the patterns of further keys that were in force.
     """
 
-    parts: Mapping[tuple[str, str], Part] = attrs.field(factory=dict)
+    modules: Group = attrs.field(factory=Group)
+    sections: Group = attrs.field(factory=Group)
     uses: Uses = attrs.field(factory=dict)
     names: tuple[str, ...] = ()
 
@@ -80,14 +122,13 @@ class State:
         """
         last, names = self._seen, patterns()
         lookup = Lookup(self.resolvers, runtime, last.uses)
-        known = last.parts if names == last.names else {}
-        one = _Pass(self, runtime, lookup, known, names)
-        try:
-            made = one.document(document)
-        finally:
-            if not one.is_partial:  # what is to be resolved is still waited for
-                self._seen = Seen(one.parts, lookup.found, names)
-                self._follow(runtime)
+        known = last if names == last.names else Seen()
+        one = _Pass(self, runtime, lookup, names)
+        modules = one.group(known.modules, document.modules)
+        sections = one.group(known.sections, document.sections)
+        if not one.is_partial:  # what is to be resolved is still waited for
+            self._seen = Seen(modules, sections, lookup.found, names)
+            self._follow(runtime)
         if one.faults:
             partial = partial_of(document, one.gaps)
             raise InvalidConfigurationError([*one.faults, *one.failed], partial)
@@ -95,7 +136,9 @@ class State:
             error = TransientError("; ".join(map(str, one.failed)))
             error.code = Code.E_SECRET
             raise error
-        return made
+        made = modules.made, sections.made
+        same = made[0] is document.modules and made[1] is document.sections
+        return document if same else Document(*made)
 
     def inputs(self, runtime: Runtime) -> str | None:
         """Return a token of what the references of the last document stand for now."""
@@ -146,61 +189,60 @@ class _Pass:
     _state: State
     _runtime: Runtime
     _lookup: Lookup
-    _known: Mapping[tuple[str, str], Part]
     _names: tuple[str, ...]
-    parts: dict[tuple[str, str], Part] = attrs.field(factory=dict)
     faults: list[Fault] = attrs.field(factory=list)
     failed: list[Fault] = attrs.field(factory=list)
     gaps: set[Path] = attrs.field(factory=set)
     is_partial: bool = False
 
-    def document(self, document: Document) -> Document:
-        """Return the document itself if nothing in it had to change."""
-        modules, sections = document.modules, document.sections
-        changed = self._changed("modules", modules)
-        others = self._changed("", sections)
-        if not (changed or others):
-            return document
-        kind: Any = type(modules)  # the core's frozen mapping, made like a dict
-        of_rest: Any = type(sections)
-        return Document(
-            kind({**modules, **changed}) if changed else modules,
-            of_rest({**sections, **others}) if others else sections,
-        )
-
-    def _changed(self, group: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return those of a group that became something else."""
+    def group(self, last: Group, given: Mapping[str, Any]) -> Group:
+        """Expand what is not as it was; the rest became what it became then."""
+        other = dict.fromkeys(last.other_in(given))
+        uses = {**last.uses}
+        for name in [each for each in uses if each in other or each not in given]:
+            del uses[name]
+        again = {*last.amiss, *self._moved(uses)}
+        if again:
+            again |= other.keys()
+            other = dict.fromkeys(filter(again.__contains__, given))
         changed: dict[str, Any] = {}
-        known, parts, are_same = self._known, self.parts, self._lookup.are_same
-        for name, value in given.items():
-            key = (group, name)
-            part = known.get(key)
-            if (
-                part is None
-                or part.given is not value
-                or (part.uses and not are_same(part.uses))
-            ):
-                part = self._made(name, value)
-                if part is None:
-                    continue
-            parts[key] = part
-            if part.made is not value:
-                changed[name] = part.made
-        return changed
+        amiss: list[str] = []
+        for name in other:
+            value = given[name]
+            expander = self._state.expander(self._lookup, self._names)
+            changed[name] = self._made(name, value, expander)
+            if self._is_amiss(expander):
+                amiss.append(name)
+            elif expander.uses:
+                uses[name] = expander.uses
+            else:
+                uses.pop(name, None)
+        return Group(given, last.made_of(given, changed), uses, tuple(amiss))
 
-    def _made(self, name: str, value: Any) -> Part | None:
-        """Expand one part; `None` if it has faults, so that it is looked at again."""
-        expander = self._state.expander(self._lookup, self._names)
+    def _moved(self, uses: Mapping[str, Uses]) -> set[str]:
+        """Return the names of what holds a reference that stands for another value."""
+        before: Uses = {}
+        for each in uses.values():
+            before.update(each)
+        moved = {
+            ref for ref, found in before.items() if self._lookup.find(ref) is not found
+        }
+        if not moved:
+            return set()
+        return {name for name, each in uses.items() if not moved.isdisjoint(each)}
+
+    def _made(self, name: str, value: Any, expander: Expander) -> Any:
         if isinstance(value, ModuleConfig):
-            made: Any = self._module(value, expander)
-        else:
-            made = expander.value({name: value}, ())[name]
+            return self._module(value, expander)
+        return expander.value({name: value}, ())[name]
+
+    def _is_amiss(self, expander: Expander) -> bool:
+        """Take over what an expander found; tell whether anything was wrong."""
         self.faults += expander.faults
         self.failed += expander.failed
         self.gaps |= expander.gaps
         self.is_partial = self.is_partial or expander.is_partial
-        bad = expander.faults or expander.failed
-        return None if bad else Part(value, made, expander.uses)
+        return bool(expander.faults or expander.failed)
 
     def _module(self, module: ModuleConfig, expander: Expander) -> ModuleConfig:
         path = ("modules", module.name)

@@ -6,7 +6,7 @@ import datetime
 import json
 from typing import Any
 
-from midflight import Document, Secret
+from midflight import Diff, Document, Secret
 
 _KINDS: dict[str, Any] = {
     "date": datetime.date.fromisoformat,
@@ -20,18 +20,18 @@ class Encoder:
     """Writes documents; what it wrote of a module is used again while that stays."""
 
     def __init__(self) -> None:
-        self._written: dict[str, tuple[str, str]] = {}
+        self._before = Document()
+        self._texts: dict[str, str] = {}
 
     def encode(self, document: Document) -> bytes:
         """Return a document as bytes, with its secrets in clear: seal them."""
-        known, written = self._written, {}
-        for name, module in document.modules.items():
-            before = known.get(name)
-            if before is None or before[0] != module.digest:
-                before = module.digest, _text(module.as_mapping())
-            written[name] = before
-        self._written = written
-        modules = ",".join(text for _, text in written.values())
+        diff, texts = Diff.between(self._before, document), self._texts
+        for name in diff.removed:
+            texts.pop(name, None)
+        for name in (*diff.added, *diff.modified):
+            texts[name] = _text(document.modules[name].as_mapping())
+        self._before = document
+        modules = ",".join(map(texts.__getitem__, document.modules))
         sections = _text(dict(document.sections))
         return f'{{"modules":[{modules}],"sections":{sections}}}'.encode()
 
