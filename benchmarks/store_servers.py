@@ -23,6 +23,14 @@ def document(rate: int) -> str:
     return f"modules:\n  - name: m\n    type: limiter\n    config: {{rate: {rate}}}\n"
 
 
+def connected(port: int) -> http.client.HTTPConnection:
+    """Return a connection that sends what it has at once."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.connect()
+    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
 class Store:
     """One key of a store; `name`, `package` and `program` say what it needs."""
 
@@ -138,9 +146,7 @@ class Etcd(Store):
     name, program, server_type = "etcd", "etcd", EtcdServer
 
     def opened(self):
-        self.connection = http.client.HTTPConnection("127.0.0.1", self.server.port)
-        self.connection.connect()
-        self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.connection = connected(self.server.port)
 
     def closed(self):
         self.connection.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import pathlib
@@ -13,7 +12,7 @@ import sys
 import threading
 
 import common
-from store_servers import Store, document
+from store_servers import Store, connected, document
 
 from midflight.testing import Server
 
@@ -35,10 +34,15 @@ class HttpEvents(Store):
 
     name, server_type = "http", FileServer
 
+    def opened(self):
+        self.connection = connected(self.server.port)
+
+    def closed(self):
+        self.connection.close()
+
     def write(self, rate):
-        file = self.server.folder / "served" / f"{self.key}.yaml"
-        file.with_suffix(".new").write_text(document(rate))
-        file.with_suffix(".new").rename(file)
+        self.connection.request("PUT", f"/plain/{self.key}.yaml", document(rate))
+        self.connection.getresponse().read()
 
     def url(self, way):
         """Return the URL of the text, or of its events."""
@@ -166,9 +170,7 @@ class Kubernetes(Store):
     name, server_type = "kubernetes", FakeApi
 
     def opened(self):
-        self.connection = http.client.HTTPConnection("127.0.0.1", self.server.port)
-        self.connection.connect()
-        self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.connection = connected(self.server.port)
         self.file, where = self.server.folder / "kubeconfig", self.server.port
         known = {
             "current-context": "c",

@@ -1,19 +1,22 @@
 """From a change in a store to the module it touches, beside the client's bare watch.
 
-The clock starts before the write is sent. The bare watch ends at its event: nothing is
-read, nothing is applied. Both follow the same key, one after the other, in turns.
+The clock starts before the write is sent, by another process. The bare watch ends at
+its event: nothing is read, nothing is applied. Both follow the same key, one after the
+other, in turns, and no writer keeps step with what a server does now and then.
 `http-poll` and `s3` look every 50 ms, and so does what they are compared with.
 """
 
 from __future__ import annotations
 
 import contextlib
+import random
 import time
 
 import common
 from limiter import Limiter
 from store_servers import STORES as SERVERS
 from store_web import MORE
+from store_writer import Elsewhere
 
 from midflight import Runtime, hookimpl
 
@@ -51,7 +54,7 @@ WAYS = {"bare watch": bare, "midflight": midflight}
 def measure(kind, repeats: int, rounds: int) -> list[dict]:
     """Return a row for each way to follow one kind of store."""
     found: dict[str, list[float]] = {name: [] for name in WAYS}
-    with kind() as store:
+    with kind() as store, Elsewhere(store) as writer:
         rate = 0
         store.write(rate)
         for _ in range(rounds):
@@ -61,11 +64,11 @@ def measure(kind, repeats: int, rounds: int) -> list[dict]:
                     for at in range(-2, repeats // rounds):
                         rate += 1
                         arrived.expect(rate)
-                        time.sleep(PAUSE)
-                        began = time.monotonic_ns()
-                        store.write(rate)
+                        time.sleep(PAUSE * random.uniform(1.0, 1.5))
+                        writer.write(rate)
                         if not arrived.wait(PATIENCE if at > -2 else 1.0) and at >= 0:
                             raise RuntimeError(f"{kind.name}: {name} lost a change")
+                        began = writer.began()
                         if at >= 0:
                             found[name].append((arrived.at - began) / 1e6)
     floor = common.summary(found["bare watch"])["p50"]
@@ -81,7 +84,7 @@ def main() -> None:
     names = [kind.name for kind in STORES]
     stores = {"nargs": "+", "choices": names, "default": names}
     options = common.arguments("From a store to a module.", stores=stores)
-    repeats, rounds = (60, 2) if options.quick else (300, 3)
+    repeats, rounds = (60, 4) if options.quick else (300, 6)
     rows = []
     for kind in STORES:
         if kind.name in options.stores:

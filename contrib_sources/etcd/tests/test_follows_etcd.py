@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import http.server
 import shutil
 import threading
+from typing import Any
 
 import pytest
 
@@ -139,3 +141,54 @@ def test_what_is_no_etcd_is_named(store):
         with pytest.raises(SourceUnavailableError, match="not etcd's gateway"):
             EtcdSource(f"etcd://127.0.0.1:{other.server_port}#{store.key}").hash()
         thread.join()
+
+
+# -- what an event tells -------------------------------------------------------------
+
+
+def told(source, change, act):
+    """Change what a source reads; return what `act` gives within the hint of that."""
+    hints: list[int] = []
+    found: list[Any] = []
+
+    def notify():
+        hints.append(1)
+        if len(hints) > 1 and not found:  # the first is of the connection alone
+            found.append(act())
+
+    with source.watch(notify):
+        wait_until(lambda: hints, "a first hint")
+        change()
+        wait_until(lambda: found, "what is loaded within a hint")
+    return found[0]
+
+
+def test_what_an_event_tells_is_loaded_without_a_read(store, proxy):
+    """Within a hint the event has text and revision: no network is needed."""
+    source = EtcdSource(f"etcd://127.0.0.1:{proxy.port}?timeout=0.5#{store.key}")
+    runtime = Runtime(source)
+
+    def load():
+        proxy.freeze()
+        return source.load(runtime)
+
+    loaded = told(source, store.change, load)
+
+    assert loaded.document.sections["shop"]["every"] == store.number + 0.5
+    assert loaded.token == EtcdSource(store.uri).hash()
+
+
+def test_an_event_that_comes_late_brings_nothing_back(store):
+    """What another thread read meanwhile is newer: then the event does not count."""
+    source, runtime = store.source, Runtime(store.source)
+
+    def load():
+        store.change()
+        with concurrent.futures.ThreadPoolExecutor(1) as others:
+            newest = others.submit(source.load, runtime).result()
+        return source.load(runtime), newest
+
+    loaded, newest = told(source, store.change, load)
+
+    assert newest.document.sections["shop"]["every"] == store.number + 0.5
+    assert loaded.version == newest.version

@@ -14,19 +14,32 @@ import pathlib
 import socketserver
 import ssl
 import sys
+import threading
 import time
 
 FOLDER = pathlib.Path.cwd()
+CHANGED = threading.Condition()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     timeout = 60
 
     def do_GET(self):
         _, way, *rest = self.path.partition("?")[0].split("/")
         self.file = FOLDER / "served" / (rest[0] if rest else "")
         getattr(self, f"way_{way}", self.way_plain)()
+
+    def do_PUT(self):
+        """Take a text, and tell the streams at once."""
+        file = FOLDER / "served" / self.path.rpartition("/")[2]
+        new = file.with_suffix(".new")
+        new.write_bytes(self.rfile.read(int(self.headers["Content-Length"])))
+        new.rename(file)
+        with CHANGED:
+            CHANGED.notify_all()
+        self.answer(200)
 
     def answer(self, status, data=b"", **headers):
         self.log(status, len(data))
@@ -187,7 +200,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         known = self.data()  # before the client may think that it is told of changes
         self.answer(200, Content_Type="text/event-stream", Content_Length="9999999999")
         while True:
-            time.sleep(0.005)
+            with CHANGED:
+                CHANGED.wait(0.005)
             if known != (known := self.data()):
                 self.wfile.write(b"event: changed\ndata: look\n\n")
             elif not int(time.monotonic() * 200) % 20:

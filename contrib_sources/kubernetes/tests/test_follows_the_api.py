@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
+from typing import Any
 
 import pytest
 
@@ -172,3 +174,78 @@ def test_an_object_made_anew_is_another(configmap):
     configmap.change()
 
     assert configmap.source.hash() != before
+
+
+# -- what an event tells -------------------------------------------------------------
+
+
+def told(source, stored, act):
+    """Change what a source reads; return what `act` gives within the hint of that."""
+    hints: list[int] = []
+    found: list[Any] = []
+
+    def notify():
+        hints.append(1)
+        if len(hints) > 1 and not found:  # the first is of the list alone
+            found.append(act())
+
+    with source.watch(notify):
+        wait_until(lambda: counts(stored)["watches"], "a stream")
+        stored.change()
+        wait_until(lambda: found, "what is loaded within a hint")
+    return found[0]
+
+
+def test_what_an_event_tells_is_loaded_without_a_read(configmap, api):
+    """Within a hint the event has the ConfigMap: no network is needed."""
+    with TcpProxy(api.port) as proxy:
+        text = api.kubeconfig.read_text().replace(str(api.port), str(proxy.port))
+        file = api.folder / "frozen"
+        file.write_text(text)
+        url = f"configmap/shop/{configmap.object}"
+        source = KubernetesSource(url, kubeconfig=str(file), timeout=0.5)
+        runtime = Runtime(source)
+
+        def load():
+            proxy.freeze()
+            return source.load(runtime)
+
+        loaded = told(source, configmap, load)
+
+    assert loaded.document.sections["shop"]["every"] == configmap.number + 0.5
+    assert loaded.token == configmap.source.hash()
+
+
+def test_an_event_that_comes_late_brings_nothing_back(configmap):
+    """What another thread read meanwhile is newer: then the event does not count."""
+    source, runtime = configmap.source, Runtime(configmap.source)
+
+    def load():
+        configmap.change()
+        with concurrent.futures.ThreadPoolExecutor(1) as others:
+            newest = others.submit(source.load, runtime).result()
+        return source.load(runtime), newest
+
+    loaded, newest = told(source, configmap, load)
+
+    assert newest.document.sections["shop"]["every"] == configmap.number + 0.5
+    assert loaded.version == newest.version
+
+
+def test_the_event_of_a_deletion_is_no_configuration(configmap):
+    """Its object is what was deleted: within that hint the object is not there."""
+    source, runtime = configmap.source, Runtime(configmap.source)
+    said = []
+
+    def notify():
+        try:
+            source.load(runtime)
+        except SourceUnavailableError as exc:
+            said.append(str(exc))
+
+    with source.watch(notify):
+        wait_until(lambda: counts(configmap)["watches"], "a stream")
+        configmap.delete()
+        wait_until(lambda: said, "what is loaded within the hint")
+
+    assert "not found" in said[0]

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import contextlib
 import logging
+import threading
 from typing import Any
 
 import pytest
@@ -252,3 +255,98 @@ def test_a_file_holds_the_password(shared, bucket, tmp_path, password):
     url = f"nats://{login}@127.0.0.1:{shared.port}#{bucket.name}/shop"
 
     assert Runtime(url).read()[0].sections == {"rate": 1}
+
+
+# -- what an event tells -------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def looping():
+    """Give a loop that runs on a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        left = asyncio.all_tasks(loop)  # the client leaves some behind
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.close()
+
+
+def told(source, change, act):
+    """Change what a source reads; return what `act` gives within the hint of that."""
+    hints: list[int] = []
+    found: list[Any] = []
+
+    def notify():
+        hints.append(1)
+        if len(hints) > 1 and not found:  # the first is of the connection alone
+            found.append(act())
+
+    with looping() as loop:
+        watch = asyncio.run_coroutine_threadsafe(source.watch(notify), loop)
+        with watch.result(5):
+            wait_until(lambda: hints, "a first hint")
+            change()
+            wait_until(lambda: found, "what is loaded within a hint")
+    return found[0]
+
+
+def test_what_an_event_tells_is_loaded_without_a_read(shared, bucket):
+    """Within a hint the event has text and revision: no network is needed."""
+    bucket.put("rate: 1")
+    with TcpProxy(shared.port) as proxy:
+        url = shared.url(bucket.name, port=proxy.port, query="?timeout=0.5")
+        source = NatsSource(url)
+        runtime = Runtime(source)
+
+        def load():
+            proxy.freeze()
+            return asyncio.run(source.load(runtime))
+
+        loaded = told(source, lambda: bucket.put("rate: 2"), load)
+
+    assert loaded.document.sections == {"rate": 2}
+    assert loaded.token == asyncio.run(NatsSource(shared.url(bucket.name)).hash())
+
+
+def test_an_event_that_comes_late_brings_nothing_back(shared, bucket):
+    """What another thread read meanwhile is newer: then the event does not count."""
+    bucket.put("rate: 1")
+    source = NatsSource(shared.url(bucket.name))
+    runtime = Runtime(source)
+
+    def read():
+        return asyncio.run(source.load(runtime))
+
+    def load():
+        bucket.put("rate: 3")
+        with concurrent.futures.ThreadPoolExecutor(1) as others:
+            newest = others.submit(read).result()
+        return read(), newest
+
+    loaded, newest = told(source, lambda: bucket.put("rate: 2"), load)
+
+    assert newest.document.sections == {"rate": 3}
+    assert loaded.version == newest.version
+
+
+def test_an_event_counts_for_its_own_key(shared, bucket):
+    """Another key that is read within the hint, as in a composite, has its own text."""
+    bucket.put("rate: 1")
+    bucket.put("other: 1", key="other")
+    source = NatsSource(shared.url(bucket.name))
+    other = NatsSource(shared.url(bucket.name, key="other"))
+    runtime = Runtime(source)
+
+    def load():
+        return [asyncio.run(each.load(runtime)) for each in (other, source)]
+
+    loaded = told(source, lambda: bucket.put("rate: 2"), load)
+
+    assert [each.document.sections for each in loaded] == [{"other": 1}, {"rate": 2}]

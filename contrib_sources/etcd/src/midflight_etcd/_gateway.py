@@ -62,8 +62,7 @@ class Gateway:
         with contextlib.suppress(OSError, AttributeError):  # it is over, or never was
             self._socket.shutdown(socket.SHUT_RDWR)
 
-    def _asked(self, path: str, body: object) -> Any:
-        """Return the response and its first answer, of a member that has a leader."""
+    def _asked(self, path: str, body: object) -> Any:  # a member that has a leader
         try:
             if self.user and not self._token and path != "auth/authenticate":
                 file = Path(self.password_file or "/dev/null")  # it may be exchanged
@@ -104,15 +103,13 @@ class Gateway:
 
 @functools.lru_cache(maxsize=8)
 def _tls(ca: str, cert: str, *_: float) -> ssl.SSLContext:
-    """Read certificates: once, as the system's take 0.1 s, and again once changed."""
-    tls = ssl.create_default_context(cafile=ca or None)
+    tls = ssl.create_default_context(cafile=ca or None)  # the system's take 0.1 s
     if cert:
         tls.load_cert_chain(cert)
     return tls
 
 
-def _answer(response: http.client.HTTPResponse) -> Any:
-    """Return the next answer, an empty one at the end."""
+def _answer(response: http.client.HTTPResponse) -> Any:  # an empty one at the end
     line = response.readline() or b"{}"
     if not line.startswith(b"{"):
         msg = f"{response.status} {response.reason}, which is not etcd's gateway"

@@ -21,10 +21,8 @@ from midflight_etcd._gateway import EtcdError, Gateway
 class EtcdSource:
     """The text of one key; its version is the key's revision.
 
-    Args:
-        url: `etcd://user@host:2379,host2:2379?tls=true#/path/of/key`, with any option.
-        options: `user`, `password` or `password_file`; for TLS `tls`, or PEM files `ca`
-            and `cert` (with its key); `timeout`, 5 s; `format`: `yaml`, `json`, `toml`.
+    It takes `etcd://user@host:2379,host2:2379?tls=true#/path/of/key`, with any option
+    of README; what is given by name wins.
     """
 
     def __init__(self, url: str, **options: Any) -> None:
@@ -38,6 +36,7 @@ class EtcdSource:
         self._format, user = options.pop("format", "yaml"), options["user"]
         self._etcd = Gateway(hosts.split(","), **options)
         self._key = unquote(parts.fragment).encode()
+        self._newest, self._told = 0, threading.local()
         self.name = f"etcd://{user and f'{user}@'}{hosts}#{parts.fragment}"
 
     @classmethod
@@ -69,10 +68,12 @@ class EtcdSource:
         def follow(ending: threading.Event) -> None:
             while not ending.wait(0.1):
                 with contextlib.closing(etcd.answers("watch", request)) as answers:
-                    for _ in answers:
+                    for answer in answers:
                         if ending.is_set():  # before this stream could be ended
                             return
-                        notify()
+                        event = (answer["result"].get("events") or [{}])[-1]
+                        self._told.pair = None if "type" in event else event.get("kv")
+                        notify()  # where it is busy, another thread reads
 
         return Following(self.name, follow, interrupt=etcd.interrupt, longest=5.0)
 
@@ -99,11 +100,13 @@ class EtcdSource:
         msg = f"{self.name}: revision {expected_version} is not the head; read it again"
         raise errors.ConflictError(msg)
 
-    def _read(self) -> tuple[bytes, int, str]:
-        """Return text, revision, 0 if there is no key, and token."""
-        answer = next(self._etcd.answers("kv/range", {"key": self._key}))
-        (found,) = answer.get("kvs", [{}])
+    def _read(self) -> tuple[bytes, int, str]:  # revision 0 if there is no key; token
+        found, self._told.pair = getattr(self._told, "pair", None), None
+        if not found or int(found["mod_revision"]) <= self._newest:  # README says why
+            answer = next(self._etcd.answers("kv/range", {"key": self._key}))
+            (found,) = answer.get("kvs", [{}])
         data, version = b64decode(found.get("value", "")), found.get("mod_revision", 0)
+        self._newest = max(self._newest, int(version))
         return data, int(version), f"{version}/{hashlib.sha256(data).hexdigest()[:32]}"
 
     def _written(self, document: Document, texts: Any, runtime: Runtime) -> bytes:

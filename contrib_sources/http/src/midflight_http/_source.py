@@ -30,24 +30,29 @@ _WRAPS = "::/96 ::ffff:0:0/96 ::ffff:0:0:0/96 64:ff9b::/96 64:ff9b:1::/48"  # of
 _REFUSED, _OUTER = ([*map(ip_network, nets.split())] for nets in (_LOCAL, _WRAPS))
 _POSITIVE: Any = attrs.validators.and_(attrs.validators.gt(0), attrs.validators.lt(1e9))
 _FORMATS = "json", "toml", "yaml", "yml"
+_KNOWN: Any = attrs.validators.in_(("", *_FORMATS))
 _LINE = re.compile(r"[!-~]([ -~]*[!-~])?|")  # what a header may be
 _DATES, _SETTLED = ("Date", "Last-Modified"), 2.0  # s: nginx makes ETags of whole ones
 _trust = functools.cache(ssl.create_default_context)  # 70 ms each
+_WAITS = "start_tls.started", "send_request_body.complete"
 _SILENCE = 60.0  # s after which a stream without even a comment counts as dead
 
 
 class _Line:  # the connection of one request, which another thread may cut
-    is_cut, _socket = False, None
+    is_cut = False
+    limit: Any = None
+    _socket: Any = None
 
     def cut(self) -> None:
         self.is_cut = True
-        if self._socket is not None:
-            with contextlib.suppress(OSError):  # `SSLSocket.shutdown` is for its reader
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+        with contextlib.suppress(OSError, TypeError):  # `SSLSocket`'s is its reader's
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def trace(self, event: str, info: Mapping[str, Any]) -> None:
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             self._socket = info["return_value"].get_extra_info("socket")
+        elif self.limit and not self.limit.ident and event.endswith(_WAITS):
+            self.limit.start()  # while the server is at work
         if self.is_cut:
             self.cut()
 
@@ -68,9 +73,7 @@ class HttpSource:
     url: httpx2.URL = attrs.field(converter=_url)
     headers: Mapping[str, Any] = attrs.field(factory=dict)
     auth_file: str = ""
-    format: str = attrs.field(
-        default="", validator=attrs.validators.in_(("", *_FORMATS))
-    )
+    format: str = attrs.field(default="", validator=_KNOWN)
     timeout: float = attrs.field(default=5.0, converter=float, validator=_POSITIVE)
     max_size: float = attrs.field(default=2**24, converter=float, validator=_POSITIVE)
     poll: float = attrs.field(default=5.0, converter=float, validator=_POSITIVE)
@@ -133,8 +136,7 @@ class HttpSource:
     def _read(self, line: _Line) -> Any:
         seen, limit = self._seen, threading.Timer(self.timeout, line.cut)
         asking = {"If-None-Match": seen[1]} if seen[1] else {}
-        limit.daemon = True
-        limit.start()
+        limit.daemon, line.limit = True, limit
         try:
             with self._asked(line, **asking) as answer:
                 if answer.is_success:
@@ -210,10 +212,8 @@ class HttpSource:
         port = url.port or (443 if url.scheme == "https" else 80)
         found = self.resolve(url.raw_host.decode(), port, type=socket.SOCK_STREAM)
         for ip in (ip_address(each[4][0]) for each in found):
-            outer = getattr(ip, "sixtofour", None) or ip
-            real = (
-                ip_address(int(ip) % 2**32) if any(ip in n for n in _OUTER) else outer
-            )
+            inner, outer = int(ip) % 2**32, getattr(ip, "sixtofour", None) or ip
+            real = ip_address(inner) if any(ip in n for n in _OUTER) else outer
             refused = any(real in net for net in _REFUSED)
             if refused or not (self.allow_private or real.is_global):
                 kind = "link-local or of cloud metadata" if refused else "private"

@@ -14,6 +14,7 @@ import attrs
 
 from midflight.errors import SourceUnavailableError, plain
 
+OBJECT = "application/json"
 # Without the data: what tells of a change need not carry a Secret.
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _LIST = METADATA.replace("Metadata", "MetadataList")
@@ -34,22 +35,23 @@ class Api:
     kubeconfig: str = ""
     context: str = ""
     timeout: float = attrs.field(default=5.0, converter=float)
+    events: str = METADATA  # or `OBJECT`
     clients: dict[int, Any] = attrs.field(factory=dict)  # of each process
     _socket: Any = attrs.field(default=None, init=False)
 
-    def read(self, accept: str = "application/json") -> dict[str, Any]:
+    def read(self, accept: str = OBJECT) -> dict[str, Any]:
         """Return the object, or raise `SourceUnavailableError`."""
         with self._asked(f"{self.path}/{self.one}", {}, accept) as answer:
             return dict(json.loads(answer.read()))
 
-    def follow(self, ending: threading.Event, notify: Callable[[], object]) -> None:
-        """Hint after each list, for what happened before, and at each event."""
+    def follow(self, ending: threading.Event, notify: Callable[[Any], object]) -> None:
+        """Hint after each list, for what happened before, and with each new object."""
         version = ""
         while not ending.wait(0.1):  # an API that ends streams at once is not flooded
             if not version:
                 with self._asked(self.path, self._selected, _LIST) as answer:
                     version = json.loads(answer.read())["metadata"]["resourceVersion"]
-                notify()
+                notify(None)
             try:
                 version = self._watched(version, ending, notify)
             except _GoneError:
@@ -61,10 +63,9 @@ class Api:
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def _watched(self, version: str, ending: threading.Event, notify: Any) -> str:
-        """Hint at each event after a version; return after which one to go on."""
         more = {"watch": "1", "allowWatchBookmarks": "1", "timeoutSeconds": _LASTS}
         wanted = {**self._selected, **more, "resourceVersion": version}
-        with self._asked(self.path, wanted, METADATA) as answer:
+        with self._asked(self.path, wanted, self.events) as answer:
             self._socket = answer.extensions["network_stream"].get_extra_info("socket")
             answer.request.extensions["timeout"]["read"] = _LASTS + 10.0
             for line in () if ending.is_set() else _lines(answer.iter_bytes()):
@@ -73,7 +74,7 @@ class Api:
                     raise _failure(0, json.dumps(event["object"]))
                 version = str(event["object"]["metadata"]["resourceVersion"])
                 if event["type"] != "BOOKMARK":
-                    notify()
+                    notify(None if event["type"] == "DELETED" else event["object"])
         return version
 
     @property
@@ -82,7 +83,6 @@ class Api:
 
     @contextlib.contextmanager
     def _asked(self, url: str, params: Any, accept: str) -> Generator[Any]:
-        """Give the answer to a GET, once its status is good."""
         import httpx2
         from lightkube.core.exceptions import ConfigError
 
@@ -102,8 +102,7 @@ class Api:
             told = str(exc).partition(": ")[0]  # what follows may quote an answer
             raise _failure(0, f"no login, or no answer: {told}") from None
 
-    def _client(self) -> Any:
-        """Return the client of this process; lightkube knows how to log in."""
+    def _client(self) -> Any:  # of this process
         from lightkube.config.client_adapter import Client, ConnectionParams
         from lightkube.config.kubeconfig import KubeConfig
         from lightkube.core.exceptions import ConfigError
@@ -122,15 +121,13 @@ class Api:
 
 
 def _lines(chunks: Iterable[bytes]) -> Generator[bytes]:
-    """Cut at line feeds alone: texts may hold what else counts as the end of a line."""
-    rest = b""
+    rest = b""  # texts may hold what else counts as the end of a line
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
         yield from filter(None, lines)
 
 
-def _failure(code: int, text: Any) -> Exception:
-    """Return what an answer says is wrong, by its `Status` if it has one."""
+def _failure(code: int, text: Any) -> Exception:  # `text` may be a `Status`
     status = {"code": code, "message": f"it answers {code}" if code else text}
     with contextlib.suppress(ValueError, TypeError):
         status |= json.loads(text)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import functools
 import re
+import threading
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -12,7 +14,7 @@ import attrs
 
 from midflight import Loaded, Runtime, errors, hookimpl
 from midflight.following import Following
-from midflight_kubernetes._api import METADATA, Api
+from midflight_kubernetes._api import METADATA, OBJECT, Api
 
 _ADDRESS = re.compile(r"(configmap|secret)/([a-z0-9-]+)/([a-z0-9.-]+)")
 
@@ -20,17 +22,8 @@ _ADDRESS = re.compile(r"(configmap|secret)/([a-z0-9-]+)/([a-z0-9.-]+)")
 class KubernetesSource:
     """The text of one key; its version is the object's `resourceVersion`.
 
-    It cannot be written: an object belongs to who deploys it, and the next deployment
-    would undo what was written past it.
-
-    Args:
-        url: `configmap/NAMESPACE/NAME#KEY` or `secret/NAMESPACE/NAME#KEY`, with any
-            option as `?timeout=2`; without `KEY`, the only one there is.
-        kubeconfig: a file; by default the account of the pod, what `KUBECONFIG` names,
-            or `~/.kube/config`.
-        context: of that file; by default its current one.
-        timeout: seconds that a request may take, by default 5.
-        format: `yaml` (the default), `json` or `toml`.
+    It takes `configmap/NAMESPACE/NAME#KEY` or `secret/NAMESPACE/NAME#KEY`, with the
+    options of README as `?timeout=2` or by name.
     """
 
     def __init__(self, url: str, **options: Any) -> None:
@@ -43,6 +36,8 @@ class KubernetesSource:
         options = {**dict(parse_qsl(parts.query)), **options}
         self._kind, self._key = kind, unquote(parts.fragment)
         self._format = options.pop("format", "yaml")
+        options["events"] = OBJECT if kind == "configmap" else METADATA
+        self._newest, self._told = 0, threading.local()
         self._api = Api(f"api/v1/namespaces/{namespace}/{kind}s", name, **options)
         self.name = f"kubernetes:{parts.path}" + (f"#{self._key}" if self._key else "")
 
@@ -64,7 +59,10 @@ class KubernetesSource:
             SourceUnavailableError: there is no such object or key.
             InvalidConfigurationError: with every fault; it shows nothing of a Secret.
         """
-        found = self._api.read()
+        found, self._told.object = getattr(self._told, "object", None), None
+        if self._kind == "secret" or not found or _number(found) <= self._newest:
+            found = self._api.read()  # README says when it need not
+        self._newest = max(self._newest, _number(found))
         try:
             loaded = runtime.parse(self._chosen(found), self._format, self.name)
         except errors.InvalidConfigurationError as exc:
@@ -79,15 +77,15 @@ class KubernetesSource:
     def watch(self, notify: Callable[[], None]) -> Following:
         """Hint whenever the object may have changed."""
         api = attrs.evolve(self._api, timeout=min(self._api.timeout, 2.0))
-        return Following(
-            self.name,
-            lambda ending: api.follow(ending, notify),
-            interrupt=api.interrupt,
-            longest=5.0,
-        )
+
+        def hint(found: Any) -> None:
+            self._told.object = found
+            notify()  # where it is busy, another thread reads
+
+        follow = functools.partial(api.follow, notify=hint)
+        return Following(self.name, follow, interrupt=api.interrupt, longest=5.0)
 
     def _chosen(self, found: dict[str, Any]) -> bytes:
-        """Return what is under the key."""
         texts, coded = found.get("data") or {}, found.get("binaryData") or {}
         if self._kind == "secret":
             texts, coded = {}, texts
@@ -103,5 +101,9 @@ class KubernetesSource:
 
 
 def _token(metadata: dict[str, Any]) -> str:
-    """With its identity, since a cluster that was restored counts anew."""
-    return f"{metadata['uid']}/{metadata['resourceVersion']}"
+    return f"{metadata['uid']}/{metadata['resourceVersion']}"  # or it counts anew
+
+
+def _number(found: dict[str, Any]) -> int:
+    version = found["metadata"]["resourceVersion"]  # a number that grows: KEP 5504
+    return int(version) if version.isdecimal() else 0

@@ -11,8 +11,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from midflight.errors import PluginError
 
 _HOST = r"([^\[\],:#]+|\[[^\],]+\])(:\d+)?"
-# Bucket and key as NATS takes them: no `*`, which would mean any.
-_FORM = rf"nats://{_HOST}(,{_HOST})*#[\w-]+/[\w=./-]+"
+_FORM = rf"nats://{_HOST}(,{_HOST})*#[\w-]+/[\w=./-]+"  # no `*`, which means any
 _OPTIONS = "credentials", "format", "password", "timeout"
 
 
@@ -29,10 +28,9 @@ def parsed(url: str, given: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         msg = f"`{name}` is not as nats://127.0.0.1:4222?timeout=5#bucket/key"
         raise ValueError(msg)
     limit = float(timeout or 5)
-    # The client's own reconnection is off, since its watches stay silent afterwards.
-    client: dict[str, Any] = {"allow_reconnect": False, "max_reconnect_attempts": 1}
-    client |= {"reconnect_time_wait": 0, "max_outstanding_pings": 1}
-    client |= dict.fromkeys(("connect_timeout", "ping_interval"), limit)
+    client: dict[str, Any] = dict.fromkeys(("connect_timeout", "ping_interval"), limit)
+    client |= {"max_reconnect_attempts": 1, "max_outstanding_pings": 1}
+    client |= {"allow_reconnect": False, "reconnect_time_wait": 0}  # README says why
     client |= {"user": user or None, "password": secret or None}
     client |= {"servers": [f"nats://{host}" for host in hosts.split(",")]}
     client |= {"user_credentials": credentials or None, "token": secret or user or None}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import threading
 from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
 from queue import SimpleQueue
+from threading import Event
 from typing import Any, Self
 from urllib.parse import quote, unquote
 from weakref import WeakKeyDictionary
@@ -19,24 +20,20 @@ from midflight_nats._address import parsed
 
 _BASE = "Nats-Expected-Last-Subject-Sequence"
 _SAID = ("Midflight-Digest", "Midflight-Author", "Midflight-Message")
+_NEW: Any = {"deliver_policy": "new", "ordered_consumer": True}
 _MARKS = {"KV-Operation", "Nats-Marker-Reason"}  # of what a deletion leaves behind
+_TOLD = ContextVar[Any]("told", default=(None, None))  # whom a hint tells what
 _NO_MESSAGE, _NO_BUCKET, _CONFLICT = 10037, 10059, {10071, 10164}  # of JetStream
 
 
 class NatsSource:
-    """The text of one key, as `nats kv put config shop "$(cat app.yaml)"` stores it.
-
-    Args:
-        url: `nats://user@host:4222#bucket/key`; commas between servers of a cluster;
-            `${NAME}` and `${file:/path}` stand for a variable and a file's first line.
-        options: as in the query of `url`: `timeout` in seconds (5), `format` (`yaml`,
-            `json`, `toml`), `password`, also a token, `credentials`, a file of `nsc`.
-    """
+    """The text of a key, `nats://user@host:4222#bucket/key`; README has the options."""
 
     def __init__(self, url: str, **options: Any) -> None:
         own, self._client = parsed(url, options)
         self.name, self._format, self._stream, self._subject, self._timeout = own
         self._watching = WeakKeyDictionary[Any, Any]()  # the client of each loop
+        self._newest = 0  # revision that was loaded
 
     @classmethod
     def from_uri(cls, rest: str) -> Self:
@@ -47,36 +44,40 @@ class NatsSource:
     async def hash(self) -> str:
         """Tell the newest revision; of a bucket made anew the numbers begin again."""
         found, _ = await self._revision()
-        return f"{found.version}@{found.at}"
+        return f"{found.version}@{found.at:.3f}"
 
     @hookimpl
     async def load(self, runtime: Runtime) -> Loaded:
-        """Read the newest revision, from the leader of the bucket."""
-        return self._loaded(*await self._revision(), runtime)
+        """Read the newest revision, from the leader or with the hint."""
+        whom, told = _TOLD.get()
+        if whom is not self or not told or told[0].version <= self._newest:
+            told = await self._revision()
+        self._newest = max(self._newest, int(told[0].version))
+        return self._loaded(told[0], told[1], runtime)
 
     @hookimpl
     async def watch(self, notify: Callable[[], None]) -> Following:
         """Give a hint for each new connection, and for each revision."""
-        news: dict[str, Any] = {"stream": self._stream, "deliver_policy": "new"}
-        news |= {"ordered_consumer": True, "headers_only": True}
         hints, loop = SimpleQueue[object](), asyncio.get_running_loop()
 
-        async def pump(ended: threading.Event) -> None:
+        async def pump(ended: Event) -> None:
             try:
                 async with self._talk(stays=True) as js:
-                    hints.put(found := await js.subscribe(self._subject, **news))
-                    async for message in found.messages:
-                        hints.put(message)
+                    new = await js.subscribe(self._subject, stream=self._stream, **_NEW)
+                    hints.put(())
+                    async for each in new.messages:
+                        it = each.metadata
+                        hints.put(_stored(it.sequence.stream, it.timestamp, each))
             finally:
                 ended.set()
 
-        def follow(ending: threading.Event) -> object:
-            ended = threading.Event()
-            task = asyncio.run_coroutine_threadsafe(pump(ended), loop)
+        def follow(ending: Event) -> object:
+            task = asyncio.run_coroutine_threadsafe(pump(ended := Event()), loop)
             task.add_done_callback(hints.put)
             try:
-                while hints.get() is not task and not ending.is_set():
-                    notify()
+                while (told := hints.get()) is not task and not ending.is_set():
+                    _TOLD.set((self, told))
+                    notify()  # where it is busy, another thread reads
                 return ending.is_set() or task.result()
             finally:
                 task.cancel()
@@ -106,8 +107,8 @@ class NatsSource:
         if not self._means(data, document, runtime):
             msg = f"{self.name}: not stored, since it would not be read back as it is"
             raise errors.PluginError(msg)
-        said = map(quote, (document.digest, author, message))
-        headers = {_BASE: base, **dict(zip(_SAID, said, strict=True))}
+        said = zip(_SAID, map(quote, (document.digest, author, message)), strict=True)
+        headers = {_BASE: base, **dict(said)}
         async with self._talk(sent=document.digest) as js:
             return int((await js.publish(self._subject, data, headers=headers)).seq)
 
@@ -132,22 +133,18 @@ class NatsSource:
         return self._loaded(found, data, runtime)
 
     async def _revision(self, since: int = 0) -> tuple[Version, bytes | None]:
-        """Return the newest revision, or the first since a number; 0 if none is."""
         where = {"seq": since, "next": True} if since else {}
         async with self._talk() as js:
             found = await js.get_msg(self._stream, subject=self._subject, **where)
-            headers = found.headers or {}
-            digest, author, why = (unquote(headers.get(name, "")) for name in _SAID)
-            version = Version(found.seq, digest, author, why, found.time.timestamp())
-            return version, None if _MARKS & headers.keys() else found.data or b""
-        return Version(0), None
+            return _stored(found.seq, found.time, found)
+        return Version(0), None  # there is none
 
     def _loaded(self, found: Version, data: bytes | None, runtime: Runtime) -> Loaded:
         if data is None:
             msg = f"{self.name}: there is no such key; `nats kv put` makes it"
             raise errors.SourceUnavailableError(msg)
         read = runtime.parse(data, self._format, self.name)
-        mark = found.version, read.positions, f"{found.version}@{found.at}"
+        mark = found.version, read.positions, f"{found.version}@{found.at:.3f}"
         return Loaded(read.document, *mark, read.text, author=found.author)
 
     def _means(self, data: bytes, document: Document, runtime: Runtime) -> bool:
@@ -158,7 +155,6 @@ class NatsSource:
 
     @contextlib.asynccontextmanager
     async def _talk(self, *, stays: bool = False, sent: str = "") -> AsyncIterator[Any]:
-        """Give what talks to JetStream; say in our words what it raises."""
         from nats.aio.client import Client
         from nats.errors import Error
 
@@ -178,8 +174,7 @@ class NatsSource:
                 if stays:
                     self._watching[loop] = client
                     stack.callback(self._watching.pop, loop, None)
-                # A server that has just started gives some questions no answer.
-                patience = self._timeout if sent else min(self._timeout, 1.0)
+                patience = self._timeout if sent else min(self._timeout, 1.0)  # README
                 yield client.jetstream(timeout=patience)
         except (Error, OSError) as exc:
             code = getattr(exc, "err_code", None)
@@ -194,3 +189,10 @@ class NatsSource:
                 more = "; `nats kv add` makes the bucket" if code == _NO_BUCKET else ""
                 msg = f"{self.name}: {errors.plain(text)}{more}"
                 raise errors.SourceUnavailableError(msg) from None
+
+
+def _stored(number: int, at: Any, found: Any) -> tuple[Version, bytes | None]:
+    headers = found.headers or {}
+    digest, author, why = (unquote(headers.get(name, "")) for name in _SAID)
+    version = Version(number, digest, author, why, at.timestamp())
+    return version, None if _MARKS & headers.keys() else found.data or b""
