@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 
 import click
@@ -143,19 +142,3 @@ def test_odd_declarations_spoil_no_help(midflight, install):
 
     assert "odd-one" in names
     assert not {"a", "#", "rest", "x"} & {*names}
-
-
-def test_help_reads_no_metadata():
-    """The library for metadata alone would double the time that help takes."""
-    code = (
-        "import sys\nfrom midflight_plugins.cli import main\n"
-        "sys.argv[1:] = ['--help']\n"
-        "try:\n    main()\nexcept SystemExit:\n"
-        "    print('importlib.metadata' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-Ic", code], capture_output=True, text=True, check=True
-    )
-
-    assert "Commands of plugins" in done.stdout
-    assert done.stdout.endswith("False\n")

@@ -8,8 +8,6 @@ import pathlib
 import pwd
 import socket
 import stat
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -491,12 +489,3 @@ def test_a_forked_child_leaves_the_socket_alone(runtime, state_dir):
     os.waitpid(child, 0)
 
     assert asked(state_dir, "GET", "/api/v1/status")[0] == 200
-
-
-def test_without_a_state_directory_no_server_is_imported():
-    """A program that keeps nothing pays nothing."""
-    code = (
-        "import sys; from midflight import Runtime\n"
-        "with Runtime('memory:'): assert 'http.server' not in sys.modules\n"
-    )
-    subprocess.run([sys.executable, "-I", "-c", code], check=True, timeout=30)

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from midflight import Document, Secret
-from midflight_plugins.cli import _faults
 from midflight_plugins.cli._exits import Exit
 from midflight_plugins.cli._options import Sources
 from midflight_plugins.cli._text import json_text, plural
@@ -26,6 +25,12 @@ def check(sources: Sources, form: str) -> int:
     faults = runtime.check()
     document = None if faults else runtime.read()[0]
     digest = document.digest if document and not _has_secrets(document) else None
+    if document and form != "json":
+        modules = plural(len(document.modules), "module")
+        click.echo(f"ok: {modules}" + (f", digest {digest[:12]}" if digest else ""))
+        return Exit.OK
+    from midflight_plugins.cli import _faults
+
     if form == "json":
         data = {
             "ok": not faults,
@@ -34,9 +39,6 @@ def check(sources: Sources, form: str) -> int:
             "faults": _faults.as_data(faults),
         }
         click.echo(json_text(data))
-    elif document:
-        modules = plural(len(document.modules), "module")
-        click.echo(f"ok: {modules}" + (f", digest {digest[:12]}" if digest else ""))
     elif form == "github":
         click.echo(_faults.as_github(faults))
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from http import HTTPStatus
 
 import click
 
@@ -13,7 +12,6 @@ from midflight.errors import (
     PluginError,
     SourceUnavailableError,
 )
-from midflight_plugins.cli._faults import as_text
 from midflight_plugins.cli._not_running import NotRunningError
 from midflight_plugins.cli._settings_file import SettingsError
 from midflight_plugins.cli._text import printable
@@ -39,6 +37,7 @@ _CODES = {
     NotRunningError: Exit.UNAVAILABLE,
     MidflightError: Exit.FAILED,
 }
+_UNAUTHORIZED = 401
 _STATUSES = {
     **dict.fromkeys((400, 401, 403, 404, 405), Exit.USAGE),
     422: Exit.INVALID,
@@ -59,6 +58,8 @@ def report(error: Exception) -> int | None:
         return None
     code = _of_service(error) or code
     if isinstance(error, InvalidConfigurationError):
+        from midflight_plugins.cli._faults import as_text
+
         click.echo(as_text(error.faults), err=True)
     else:
         click.echo(f"{bold_error()}: {printable(str(error))}", err=True)
@@ -75,7 +76,7 @@ def _of_service(error: Exception) -> Exit | None:
         return None
     told = getattr(error, "__notes__", ())
     error.__notes__ = [*(f"  {fault}" for fault in error.faults), *told]
-    if error.status == HTTPStatus.UNAUTHORIZED:
+    if error.status == _UNAUTHORIZED:
         error.add_note("say who asks: with $MIDFLIGHT_TOKEN or --token-file")
     if error.outcome not in {"", "rejected"}:  # it was valid, and a module failed
         return Exit.FAILED

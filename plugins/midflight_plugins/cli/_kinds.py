@@ -9,8 +9,10 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MOST = 366 * 86_400.0  # s that a duration may have
 SPEC = re.compile(r"(?P<module>[\w.]+):(?P<attribute>[\w.]+)")
@@ -222,7 +224,7 @@ class Directory(Kind):
             return value
         if not isinstance(value, str) or not value or "\0" in value:
             raise WrongError(self.expected)
-        return value if value[0] != "~" else str(Path(value).expanduser())
+        return str(_path(value).expanduser()) if value[0] == "~" else value
 
     def plain(self, text: str) -> Any:
         """Return a directory, or what `true` and `false` mean."""
@@ -337,4 +339,10 @@ def moved(uri: str, folder: str) -> str:
 
 def joined(folder: str, path: str) -> str:
     """Return a path that begins at a folder, unless it is absolute."""
-    return str(Path(folder, path)) if folder else path
+    return str(_path(folder, path)) if folder else path
+
+
+def _path(*parts: str) -> Path:
+    from pathlib import Path
+
+    return Path(*parts)

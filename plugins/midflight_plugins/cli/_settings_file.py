@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -74,6 +73,8 @@ def _of_project() -> File | None:
 
 
 def _read(name: str) -> File:
+    import tomllib
+
     text = _text(name)
     try:
         table = tomllib.loads(text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -70,7 +69,11 @@ def _cut(line: str, columns: int) -> str:
 
 def terminal() -> int | None:
     """Return the columns of the terminal that output goes to, if it goes to one."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    if not sys.stdout.isatty():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def _other(value: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-from pathlib import Path
 from typing import Any
 
 from midflight_plugins.cli._kinds import SPEC
@@ -16,6 +15,8 @@ def import_type(spec: str, folder: str = "") -> Any:
     Raises:
         ImportError: if it cannot be imported, whatever it raised.
     """
+    from pathlib import Path
+
     found = SPEC.fullmatch(spec)
     if found is None:
         msg = f"{spec!r} is not package.module:Class"

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from midflight.errors import MidflightError
-from midflight_plugins.control._handler import Handler
 from midflight_plugins.control._socket import is_trusted, listening, remove
 
 if TYPE_CHECKING:
     from midflight import Runtime
+    from midflight_plugins.control._handler import Handler
 
 _log = logging.getLogger("midflight.control")
 _AT_ONCE = 32  # requests; others wait until one is answered
@@ -42,7 +42,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
     def __init__(
         self, listener: socket.socket, runtime: Runtime, patience: float
     ) -> None:
-        super().__init__(str(listener.getsockname()), Handler)
+        super().__init__(str(listener.getsockname()), _handler)
         self.socket, self.runtime, self.patience = listener, runtime, patience
         self._slots = threading.Semaphore(_AT_ONCE)
         self._open: dict[socket.socket, threading.Thread | None] = {}
@@ -121,6 +121,13 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         """Let go of the parent's sockets, in a forked child."""
         for connection in (self.socket, *self._open):
             connection.close()
+
+
+def _handler(*arguments: Any) -> Handler:
+    """Answer a client; what that takes is imported for the first who asks."""
+    from midflight_plugins.control._handler import Handler
+
+    return Handler(*arguments)
 
 
 def _drain(connection: socket.socket) -> None:

@@ -66,8 +66,9 @@ class Listener:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request with the application that serves now."""
-        assert self._now is not None
-        await self._now.served(scope, receive, send)
+        now = self._now
+        assert now is not None
+        await now.served(scope, receive, send)
 
     def application(self, config: HttpConfig) -> App:
         """Return what shall answer; a subclass may have one that no name leads to.
@@ -137,7 +138,8 @@ class Listener:
     @property
     def config(self) -> HttpConfig | None:
         """What is in force, if it was started."""
-        return self._now.config if self._now else None
+        now = self._now  # read once: another thread may stop the module meanwhile
+        return now.config if now else None
 
     def health(self, values: Mapping[str, Any]) -> Health:
         """Say whether requests are accepted, and where.
@@ -145,11 +147,11 @@ class Listener:
         Args:
             values: further values in force.
         """
-        now = self._now
-        if now is None or self._loop is None:
+        now, loop = self._now, self._loop
+        if now is None or loop is None:
             return Health(healthy=False, detail="not started")
         values = {**values, "address": now.door.name, "port": now.door.port}
-        healthy = self._loop.alive and now.door.healthy
+        healthy = loop.alive and now.door.healthy
         detail = "" if healthy else f"the server on {now.door.name} has ended"
         return Health(healthy, values, detail)
 

@@ -96,16 +96,17 @@ class LoggingModule:
     @hookimpl
     def probe(self) -> Health:
         """Show the levels in force and where records go to."""
-        if self._now is None:
+        now = self._now  # read once: a change may come meanwhile
+        if now is None:
             return Health(healthy=False, detail="not started")
-        config = self._now.config
+        config = now.config
         names = ["root", *(name for name, _ in config.named_loggers())]
         values = {
             "levels": {name: _level(name) for name in names},
             "handlers": {name: shown(each) for name, each in config.handlers.items()},
             "format": config.format,
         }
-        missing = [f"`{name}`" for name in names if not self._attached(name, self._now)]
+        missing = [f"`{name}`" for name in names if not self._attached(name, now)]
         detail = f"handlers were taken off {', '.join(missing)}" if missing else ""
         return Health(not missing, values, detail)
 
