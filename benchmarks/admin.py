@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import os
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
 import common
+from servers import PATIENCE, Caddy, Process
 
 HERE = pathlib.Path(__file__).parent
-PATIENCE = 240.0  # s until a process has to answer; 10,000 modules take their time
 IDLE = 1_000  # connections
 WARM = 5  # changes before the first that counts
 UNBOUND = """\
@@ -34,83 +32,6 @@ UNBOUND = """\
       token_file: tokens.json
 """
 MIDFLIGHT = [sys.executable, "-m", "midflight"]
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Process:
-    """A server in a process of its own, and a connection to its admin API.
-
-    Args:
-        folder: what it may write to.
-        count: how many entries its configuration has.
-    """
-
-    path = ""
-    method = "PATCH"
-
-    def __init__(self, folder: pathlib.Path, count: int) -> None:
-        self.folder, self.count, self.row = folder, count, count // 2
-        self.port, self.headers = free_port(), {"Content-Type": "application/json"}
-        folder.mkdir()
-
-    def __enter__(self):
-        with (self.folder / "log").open("w") as log:
-            self._child = subprocess.Popen(
-                self.command(), cwd=self.folder, env=self.environment(), stderr=log
-            )
-        self._wait()
-        self.connect()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(AttributeError):
-            self.connection.close()
-        self._child.terminate()
-        self._child.wait(30)
-
-    def environment(self) -> dict:
-        """Return what its process is given."""
-        return {**os.environ, "XDG_DATA_HOME": str(self.folder)}
-
-    def connect(self) -> None:
-        """Take a new connection in the place of one that has been idle."""
-        with contextlib.suppress(AttributeError):
-            self.connection.close()
-        self.connection = self.connected()
-
-    def connected(self) -> http.client.HTTPConnection:
-        """Return a new connection."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection.connect()
-        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection
-
-    def _wait(self) -> None:
-        end = time.monotonic() + PATIENCE
-        while True:
-            with contextlib.suppress(OSError), contextlib.closing(self.connected()):
-                return
-            if self._child.poll() is not None or time.monotonic() > end:
-                raise RuntimeError((self.folder / "log").read_text()[-2000:])
-            time.sleep(0.05)
-
-    def change(self, value: int) -> float:
-        """Change the one value; return the milliseconds until the answer is read."""
-        body = json.dumps(self.body(value))
-        began = time.perf_counter()
-        self.connection.request(self.method, self.path, body, self.headers)
-        answer = self.connection.getresponse()
-        content = answer.read()
-        took = (time.perf_counter() - began) * 1e3
-        if answer.status != http.HTTPStatus.OK:
-            raise RuntimeError(f"{answer.status} {content[:500]!r}")
-        return took
 
 
 class Midflight(Process):
@@ -134,12 +55,14 @@ class Midflight(Process):
         self.headers |= {"Authorization": f"Bearer {token}", "If-Match": "*"}
         self.path = f"/api/v1/modules/module-{self.row}/config"
         given = ["--admin", f"127.0.0.1:{self.port}", "--no-watch", *self.more]
-        given += ["--module", "limiter=limiter:Limiter"]
+        given += ["--module", "limiter=limiter:Limiter", "--deadline", str(PATIENCE)]
         return [*MIDFLIGHT, "run", "app.yaml", *given]
 
     def environment(self) -> dict:
         """Let it find the module type."""
-        return {**super().environment(), "PYTHONPATH": str(HERE)}
+        found = super().environment()
+        where = [str(HERE), *filter(None, [found.get("PYTHONPATH")])]
+        return found | {"PYTHONPATH": os.pathsep.join(where)}
 
     def _wait(self) -> None:
         super()._wait()
@@ -180,47 +103,6 @@ class Whole(InMemory):
             "mode": "fast",
             "path": f"/var/lib/service/{at}",
         }
-
-
-class Caddy(Process):
-    """Caddy, with as many routes; a value of one of them is changed."""
-
-    def command(self) -> list[str]:
-        """Return what starts it."""
-        routes = [
-            {
-                "match": [{"path": [f"/service/{at}"]}],
-                "handle": [
-                    {
-                        "handler": "static_response",
-                        "status_code": 200,
-                        "headers": {"X-Node": [f"node-{at}.example.org"]},
-                        "body": "0",
-                    }
-                ],
-            }
-            for at in range(self.count)
-        ]
-        server = {
-            "listen": [f"127.0.0.1:{free_port()}"],
-            "routes": routes,
-            "automatic_https": {"disable": True},
-        }
-        whole = {
-            "admin": {"listen": f"127.0.0.1:{self.port}"},
-            "apps": {"http": {"servers": {"shop": server}}},
-        }
-        (self.folder / "caddy.json").write_text(json.dumps(whole))
-        self.path = f"/config/apps/http/servers/shop/routes/{self.row}/handle/0/body"
-        return ["caddy", "run", "--config", "caddy.json"]
-
-    def environment(self) -> dict:
-        """Give it a home of its own, where it keeps each configuration."""
-        return {**super().environment(), "XDG_CONFIG_HOME": str(self.folder)}
-
-    def body(self, value: int) -> str:
-        """Return the one value."""
-        return str(value)
 
 
 WAYS = {
@@ -294,10 +176,11 @@ def asked(server: Process) -> float:
 
 def main() -> None:
     """Measure every size."""
-    sizes = {"nargs": "+", "type": int, "default": [10, 1_000, 10_000]}
+    sizes = {"nargs": "+", "type": int, "default": None}
     options = common.arguments("One value changed by HTTP.", sizes=sizes)
     repeats, rounds = (60, 2) if options.quick else (300, 3)
-    rows = [row for n in options.sizes for row in measure(n, repeats, rounds)]
+    usual = [10, 1_000] if options.quick else [10, 1_000, 10_000]
+    rows = [row for n in options.sizes or usual for row in measure(n, repeats, rounds)]
     common.report("PATCH of one value, until the answer, ms", rows, options.json)
     if not shutil.which("caddy"):
         print("caddy is not installed: nothing to compare with")

@@ -10,7 +10,9 @@ import json
 import os
 import pathlib
 import platform
+import shutil
 import statistics
+import subprocess
 import sys
 import threading
 import time
@@ -20,6 +22,7 @@ PACKAGES = (
     "pluggy",
     "attrs",
     "ruamel.yaml",
+    "ruamel.yaml.clib",
     "watchdog",
     "SQLAlchemy",
     "psycopg",
@@ -35,8 +38,32 @@ PACKAGES = (
     "dynaconf",
     "omegaconf",
     "oslo.config",
+    "PyYAML",
 )
-RATE = "      rate: 10\n"
+# Words of rows that are not ours: what they say does not depend on our commits.
+OTHERS = (
+    "floor",
+    "bare",
+    "plain",
+    "naive",
+    "ruamel",
+    "json",
+    "dict",
+    "pyyaml",
+    "frozen slots",
+    "a sleep",
+    "the method itself",
+    "import pluggy",
+    "caddy",
+    "watchdog",
+    "watchfiles",
+    "dynamic-config",
+    "dynaconf",
+    "pydantic-settings",
+    "omegaconf",
+    "oslo",
+)
+HERE = pathlib.Path(__file__).resolve().parent
 ENTRY = """\
   - name: module-{0}
     type: limiter
@@ -51,14 +78,27 @@ ENTRY = """\
 """
 
 
-def arguments(about: str, **options: dict) -> argparse.Namespace:
+def arguments(purpose: str, **options: dict) -> argparse.Namespace:
     """Return what the command line says; each benchmark has the same two options."""
-    parser = argparse.ArgumentParser(description=about)
+    parser = argparse.ArgumentParser(description=purpose)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
     parser.add_argument("--json", type=pathlib.Path, help="write the figures there too")
     for name, rest in options.items():
         parser.add_argument(f"--{name}", **rest)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.json is None:
+        print(about(machine()))
+    return options
+
+
+def about(where: dict) -> str:
+    """Return a line on the machine and one on the versions."""
+    versions = ", ".join(f"{k} {v}" for k, v in where["versions"].items())
+    return (
+        f"{where['at']} · commit {where['commit']} · Python {where['python']} · "
+        f"{where['system']} · {where['cores']} cores, {where['processor']}, "
+        f"load {where['load']}\n{versions}\n"
+    )
 
 
 def machine() -> dict:
@@ -67,13 +107,43 @@ def machine() -> dict:
     models = [line for line in lines if line.startswith("model name")]
     return {
         "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": commit(),
         "python": sys.version.split()[0],
+        "gil": getattr(sys, "_is_gil_enabled", lambda: True)(),
         "system": platform.platform(),
         "processor": models[0].partition(": ")[2] if models else "unknown",
         "cores": len(os.sched_getaffinity(0)),
         "load": round(os.getloadavg()[0], 1),
-        "versions": {name: version(name) for name in PACKAGES if version(name)},
+        "versions": {name: version(name) for name in PACKAGES if version(name)}
+        | caddy(),
     }
+
+
+def commit() -> str:
+    """Return the commit that is measured; `+` says that files differ from it."""
+    command = [
+        "git",
+        "-C",
+        str(HERE),
+        "describe",
+        "--always",
+        "--dirty=+",
+        "--exclude=*",
+    ]
+    with contextlib.suppress(OSError):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.stdout.strip() or "unknown"
+    return "unknown"
+
+
+def caddy() -> dict[str, str]:
+    """Return the version of Caddy, if it is there."""
+    if not shutil.which("caddy"):
+        return {}
+    done = subprocess.run(
+        ["caddy", "version"], capture_output=True, text=True, check=False
+    )
+    return {"caddy": done.stdout.split(" ")[0].strip()}
 
 
 def version(name: str) -> str:
@@ -105,14 +175,42 @@ def shown(value: object) -> str:
 
 
 def table(rows: list[dict]) -> str:
-    """Return rows as a table in Markdown; the first row names the columns."""
-    names = list(rows[0])
+    """Return rows as a table in Markdown, with the columns of all of them."""
+    names = list({name: None for row in rows for name in row})
     lines = [[shown(row.get(name, "")) for name in names] for row in rows]
     wide = [max(map(len, column)) for column in zip(names, *lines, strict=True)]
     whole = [names, ["-" * width for width in wide], *lines]
     return "\n".join(
         "| " + " | ".join(map(str.ljust, line, wide)) + " |" for line in whole
     )
+
+
+def is_ours(row: dict) -> bool:
+    """Tell whether a row is about Midflight, and not about what stands beside it."""
+    texts = [value.lower() for value in row.values() if isinstance(value, str)]
+    return not any(word in text for text in texts for word in OTHERS)
+
+
+def in_turns(ways: dict, rounds: int, budget: float = 10.0) -> dict[str, list[float]]:
+    """Call each way once in every round; return the milliseconds of each call.
+
+    Args:
+        ways: what to call, by name; it may return the milliseconds itself.
+        rounds: how often, at most.
+        budget: seconds after which a way takes no further turn.
+    """
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    spent = dict.fromkeys(ways, 0.0)
+    for _ in range(rounds):
+        for name, call in ways.items():
+            if spent[name] < budget:
+                began = time.perf_counter()
+                own = call()
+                took = time.perf_counter() - began
+                took = own if isinstance(own, float) else took * 1e3
+                spent[name] += took / 1e3
+                found[name].append(took)
+    return found
 
 
 def report(
@@ -127,26 +225,47 @@ def report(
 
 
 class Text:
-    """A YAML document of N modules with seven scalars each, to be edited.
+    """A YAML document of N modules with eight scalars each, to be edited.
 
     Args:
         count: how many modules.
     """
 
+    file = "app.yaml"
+    head, between, tail = "application:\n  name: shop\nmodules:\n", "", ""
+
     def __init__(self, count: int) -> None:
-        self._entries = [ENTRY.format(at, RATE) for at in range(count)]
-        self.row = count // 2
-        self.name = f"module-{self.row}"
+        self.count, self.row = count, count // 2
+        self.rate, self.name = 10, f"module-{self.row}"
+        self._entries = [self.written(at, 10) for at in range(count)]
+
+    def written(self, at: int, rate: int) -> str:
+        """Return the text of one module."""
+        return ENTRY.format(at, f"      rate: {rate}\n")
 
     def with_rate(self, rate: int) -> str:
         """Return the whole text with another `rate` in the module in the middle."""
+        self.rate = rate
         entries = self._entries.copy()
         entries[self.row] = self.entry(rate)
-        return "".join(["application:\n  name: shop\nmodules:\n", *entries])
+        return "".join([self.head, self.between.join(entries), self.tail])
 
     def entry(self, rate: int) -> str:
         """Return the text of the edited module alone."""
-        return ENTRY.format(self.row, f"      rate: {rate}\n")
+        return self.written(self.row, rate)
+
+
+class Ini(Text):
+    """The same for readers of INI files: a section for each module."""
+
+    file = "app.conf"
+    head = "[application]\nname = shop\n"
+
+    def written(self, at: int, rate: int) -> str:
+        """Return one section, made of the YAML of that module."""
+        lines = super().written(at, rate).splitlines()[3:]
+        values = [line.strip().replace(":", " =", 1) for line in lines]
+        return "\n".join([f"[module-{at}]", *values, ""])
 
 
 class Arrival:
@@ -155,6 +274,7 @@ class Arrival:
     def __init__(self) -> None:
         self._rate: int | None = None
         self._came = threading.Event()
+        self._broke: BaseException | None = None
         self.at = 0  # ns
 
     def expect(self, rate: int) -> None:
@@ -169,9 +289,17 @@ class Arrival:
             self.at = at
             self._came.set()
 
+    def broke(self, error: BaseException) -> None:
+        """Take what made it impossible that anything arrives."""
+        self._broke = error
+        self._came.set()
+
     def wait(self, seconds: float) -> bool:
         """Tell whether it arrived in time."""
-        return self._came.wait(seconds)
+        came = self._came.wait(seconds)
+        if self._broke is not None:
+            raise self._broke
+        return came
 
 
 @contextlib.contextmanager

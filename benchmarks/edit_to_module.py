@@ -5,184 +5,205 @@ The clock starts just before the writer's `close` or `rename` and stops in the c
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import gc
 import pathlib
+import shutil
 import sys
 import tempfile
 import time
 
+import attrs
 import common
+import peers
 import watchers
 from writer import Elsewhere, write
 
-WAYS = {
-    "floor: inotify, callback only": watchers.inotify,
-    "watchdog Observer, callback only": watchers.observer,
-    "watchfiles tuned, callback only": watchers.watchfiles(
-        debounce=1, step=1, rust_timeout=50
-    ),
-    "watchfiles as it is, callback only": watchers.watchfiles(),
-    "watchdog + full parse, value only": watchers.by_hand,
-    "dynamic-config, 1 ms, value only": watchers.dynamic_config(0.001),
-    "dynamic-config as it is, value only": watchers.dynamic_config(None),
-    "midflight, the module reconfigured": watchers.midflight,
-}
-FLOOR, MIDFLIGHT = next(iter(WAYS)), list(WAYS)[-1]
-WRITERS = ("in place", "rename", "in place, other process")
-SLOW_WRITERS = (FLOOR, MIDFLIGHT)
+IN_PLACE, RENAME, OTHER = "in place", "rename", "in place, other process"
+BY_API = "its API"
+BOTH, ALL = (IN_PLACE, RENAME), (IN_PLACE, RENAME, OTHER)
 PAUSE = 0.03  # s, longer than the quiet time after which a hint counts as a lone one
-PATIENCE = 20.0  # s until an edit counts as lost
+PATIENCE = 90.0  # s until an edit counts as lost; some parse for a long time
+
+
+@attrs.frozen
+class Way:
+    """One way to learn of an edit.
+
+    Args:
+        watch: takes path, text and callback, and is open while edits are made.
+        needs: the distribution, or program, that it needs.
+        writers: who edits; `()` for a way that makes its changes itself.
+        text: what the file holds.
+        quick: the largest document that a quick run measures it with.
+    """
+
+    watch: object
+    needs: str = ""
+    writers: tuple[str, ...] = BOTH
+    text: type = common.Text
+    quick: int = 10_000
+
+    @property
+    def missing(self) -> bool:
+        """Tell whether what it needs is not here."""
+        there = not self.needs or common.version(self.needs)
+        return not (there or shutil.which(self.needs))
+
+
+FLOOR, LEAST = "floor: inotify, callback only", "floor + parse of the changed item"
+LEAST_C = f"{LEAST} by the C parser"
+MIDFLIGHT, FAST = "midflight, the module reconfigured", "midflight with the extra fast"
+CLIB = "ruamel.yaml.clib"
+slow = functools.partial(Way, writers=(RENAME,), quick=1_000)
+WAYS = {
+    FLOOR: Way(watchers.inotify, writers=ALL),
+    LEAST: Way(watchers.parsing_the_item(pure=True), writers=ALL),
+    LEAST_C: Way(watchers.parsing_the_item(), CLIB, ALL),
+    MIDFLIGHT: Way(watchers.midflight("pure"), writers=ALL),
+    FAST: Way(watchers.midflight(""), CLIB, ALL),
+    "watchdog Observer, callback only": Way(watchers.observer, "watchdog"),
+    "watchfiles tuned, callback only": Way(
+        watchers.watchfiles(debounce=1, step=1, rust_timeout=50), "watchfiles"
+    ),
+    "watchfiles as it is, callback only": Way(watchers.watchfiles(), "watchfiles"),
+    "dynamic-config, 1 ms, value only": Way(
+        watchers.dynamic_config(0.001), "dynamic-config-py"
+    ),
+    "dynamic-config as it is, value only": Way(
+        watchers.dynamic_config(None), "dynamic-config-py"
+    ),
+    "caddy, PATCH by its admin API, no file": Way(
+        peers.caddy_admin, "caddy", (BY_API,), peers.Routes
+    ),
+    "caddy --watch": Way(peers.caddy_watch, "caddy", (RENAME,), peers.Routes),
+    "oslo.config, mutate + read, INI": slow(
+        peers.told(peers.oslo_config), "oslo.config", text=common.Ini
+    ),
+    "pydantic-settings, made anew + read": slow(
+        peers.told(peers.pydantic_settings), "pydantic-settings"
+    ),
+    "omegaconf, load + read": slow(peers.told(peers.omegaconf), "omegaconf"),
+    "dynaconf, reload + read": slow(peers.told(peers.dynaconf), "dynaconf"),
+    "watchdog + full parse by ruamel, value only": slow(watchers.by_hand, "watchdog"),
+}
 
 
 class Bench:
     """Edits one file again and again.
 
     Args:
-        path: the file.
         text: what is in it.
-        budget: seconds that one way may take for one round.
+        edits: how many, at most, for one way, writer and round.
+        budget: seconds that one way and writer may take for one round.
     """
 
-    def __init__(self, path: pathlib.Path, text: common.Text, budget: float) -> None:
-        self._path, self._text, self._budget = path, text, budget
-        self._rate = 1000
+    def __init__(self, text: common.Text, edits: int, budget: float) -> None:
+        self._text, self._edits, self._budget = text, edits, budget
         self._arrived = common.Arrival()
         self.lost = 0
 
-    def try_run(self, name: str, put, edits: int) -> list[float]:
-        """As `run`; a way that cannot be measured does not end the others."""
-        try:
-            return self.run(WAYS[name], put, edits)
-        except Exception as exc:  # noqa: BLE001  # said, and seen in the empty row
-            print(f"{name}: {type(exc).__name__}: {exc}", file=sys.stderr)
-            return []
+    def run(self, way: Way, puts: dict) -> dict[str, list[float]]:
+        """Return the milliseconds that each edit took to arrive, by its writer."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, self._text.file)
+            write(path, self._text.with_rate(self._text.rate), atomic=True)
+            gc.collect()
+            with way.watch(path, self._text, self._arrived) as own:
+                time.sleep(PAUSE)
+                return {
+                    writer: self._edits_by(own or puts[writer], path)
+                    for writer in way.writers
+                }
 
-    def run(self, way, put, edits: int) -> list[float]:
-        """Return the milliseconds that each edit took to arrive."""
+    def _edits_by(self, put, path: pathlib.Path) -> list[float]:
         samples: list[float] = []
-        write(self._path, self._text.with_rate(self._rate), atomic=True)
-        gc.collect()
-        with way(self._path, self._text.row, self._arrived):
+        end = time.monotonic() + self._budget
+        while len(samples) < self._edits and time.monotonic() < end:
+            rate = self._text.rate + 1
+            text = self._text.with_rate(rate)
+            self._arrived.expect(rate)
+            began = put(path, text)
+            if not self._arrived.wait(PATIENCE):
+                self.lost += 1
+                break
             time.sleep(PAUSE)
-            end = time.monotonic() + self._budget
-            while len(samples) < edits and time.monotonic() < end:
-                sample = self._edit(put)
-                if sample is None:
-                    self.lost += 1
-                    break
-                samples.append(sample)
+            samples.append((self._arrived.at - began) / 1e6)
         return samples
 
-    def _edit(self, put) -> float | None:
-        self._rate += 1
-        text = self._text.with_rate(self._rate)
-        self._arrived.expect(self._rate)
-        began = put(self._path, text)
-        if not self._arrived.wait(PATIENCE):
-            return None
-        time.sleep(PAUSE)
-        return (self._arrived.at - began) / 1e6
+
+def chosen(count: int, options) -> dict[str, Way]:
+    """Return the ways to measure with a document of `count` modules."""
+    return {
+        name: way
+        for name, way in WAYS.items()
+        if not way.missing
+        and (not options.quick or count <= way.quick)
+        and (not options.only or any(word in name for word in options.only))
+    }
 
 
 def measure(count: int, options, elsewhere: Elsewhere) -> list[dict]:
     """Return a row for each way and each writer, for a document of `count` modules."""
     puts = {
-        "in place": functools.partial(write, atomic=False),
-        "rename": functools.partial(write, atomic=True),
-        "in place, other process": functools.partial(elsewhere.write, atomic=False),
+        IN_PLACE: functools.partial(write, atomic=False),
+        RENAME: functools.partial(write, atomic=True),
+        OTHER: functools.partial(elsewhere.write, atomic=False),
     }
-    text = common.Text(count)
+    ways, rounds = chosen(count, options), 1 if options.quick else 3
+    edits, budget = (20, options.budget / 3) if options.quick else (100, options.budget)
+    texts = {kind: kind(count) for kind in {way.text for way in ways.values()}}
     found: dict[tuple[str, str], list[float]] = {}
-    lost: dict[tuple[str, str], int] = {}
-    rounds = 1 if options.quick else 3
-    edits = (30 if options.quick else 300) // rounds
-    for _ in range(rounds):
-        for way, writer in ((w, p) for w in WAYS for p in WRITERS):
-            if writer == WRITERS[-1] and way not in SLOW_WRITERS:
-                continue
-            if options.only and not any(word in way for word in options.only):
-                continue
-            with tempfile.TemporaryDirectory() as folder:
-                path = pathlib.Path(folder, "app.yaml")
-                bench = Bench(path, text, options.budget)
-                samples = bench.try_run(way, puts[writer], edits)
-            found.setdefault((way, writer), []).extend(samples)
-            lost[way, writer] = lost.get((way, writer), 0) + bench.lost
+    lost: dict[str, int] = {}
+    for name, way in [*ways.items()] * rounds:
+        bench = Bench(texts[way.text], edits, budget)
+        try:
+            got = bench.run(way, puts)
+        except Exception as exc:  # noqa: BLE001  # said, and seen in the empty row
+            print(f"{name}: {type(exc).__name__}: {exc}", file=sys.stderr)
+            got = {}
+        for writer in way.writers:
+            found.setdefault((name, writer), []).extend(got.get(writer, []))
+        lost[name] = lost.get(name, 0) + bench.lost
     return [
-        _row(count, way, writer, samples, found, lost[way, writer])
-        for (way, writer), samples in found.items()
+        _row(count, name, writer, found) | {"lost": lost[name]}
+        for name, writer in found
     ]
 
 
-def _row(count, way, writer, samples, found, lost) -> dict:
-    head = {"modules": count, "way": way, "writer": writer}
+def _row(count: int, name: str, writer: str, found: dict) -> dict:
+    head = {"modules": count, "way": name, "writer": writer}
+    samples = found[name, writer]
     if not samples:
-        return head | {"n": 0, "lost": lost}
-    figures = common.summary(samples)
-    floor = found.get((FLOOR, writer))
-    times = {}
-    if floor:
-        times = {"x floor": figures["p50"] / common.summary(floor)["p50"]}
-    return head | figures | times | {"lost": lost}
-
-
-def parsing(count: int, *, quick: bool) -> list[dict]:
-    """Return what it takes to read the whole document, and the changed item alone."""
-    from ruamel.yaml import YAML
-
-    text = common.Text(count)
-    repeats = 3 if quick or count >= 1000 else 20
-    rows = []
-
-    def row(what, call, times):
-        samples = []
-        for at in range(times):
-            argument = at + 1
-            gc.collect()
-            began = time.perf_counter()
-            call(argument)
-            samples.append((time.perf_counter() - began) * 1e3)
-        rows.append({"modules": count, "part": what} | common.summary(samples))
-
-    load = YAML(typ="safe", pure=True).load
-    row("ruamel safe pure, the item", lambda at: load(text.entry(at)), 20)
-    row("ruamel safe pure, the whole", lambda at: load(text.with_rate(at)), repeats)
-    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(ImportError):
-        from midflight_plugins.file import FileSource
-
-        path = pathlib.Path(folder, "app.yaml")
-        write(path, text.with_rate(0), atomic=True)
-        row("file source, first load", lambda _: FileSource(path).load(), repeats)
-        source = FileSource(path)
-        source.load()
-
-        def edited(at):
-            write(path, text.with_rate(at), atomic=True)
-            source.load()
-
-        row("file source, write + load after an edit", edited, max(repeats, 5))
-        row("file source, hash", lambda _: source.hash(), 20)
-    return rows
+        return head | {"n": 0}
+    row = head | common.summary(samples)
+    beside = RENAME if writer == BY_API else writer
+    for title, least in (("x floor", FLOOR), ("x floor + item", LEAST)):
+        if name == FAST and least == LEAST:
+            least = LEAST_C  # noqa: PLW2901  # each beside its own parser
+        if base := found.get((least, beside)):
+            row[title] = row["p50"] / common.summary(base)["p50"]
+    return row
 
 
 def main() -> None:
     """Measure every size."""
-    sizes = {"nargs": "+", "type": int, "default": [10, 100, 1000]}
+    sizes = {"nargs": "+", "type": int, "default": None}
     options = common.arguments(
         "From the edit of a file to the module it touches.",
         sizes=sizes,
         only={"nargs": "+", "help": "words of the ways to measure; the floor is one"},
-        budget={"type": float, "default": 10.0, "help": "s for one way and round"},
+        budget={"type": float, "default": 5.0, "help": "s for a way, writer and round"},
     )
-    rows, parts = [], []
+    for name, way in WAYS.items():
+        if way.missing:
+            print(f"left out, {way.needs} is not installed: {name}")
+    usual = [10, 1_000, 10_000] if options.quick else [10, 100, 1_000, 10_000]
+    rows = []
     with Elsewhere() as elsewhere:
-        for count in options.sizes:
-            parts += parsing(count, quick=options.quick)
+        for count in options.sizes or usual:
             rows += measure(count, options, elsewhere)
     common.report("From the edit of a file to the module, ms", rows, options.json)
-    common.report("Reading, ms", parts, options.json)
 
 
 if __name__ == "__main__":

@@ -9,65 +9,17 @@ from __future__ import annotations
 import cProfile
 import gc
 import pstats
-import threading
 import time
 import timeit
 
-import attrs
 import common
 import limiter
+from shared import Shared, on_a_thread
 
-from midflight import Document, Loaded, Runtime, hookimpl
+from midflight import Runtime, hookimpl
 
 PAUSE = 0.012  # s, longer than the quiet time after which a hint counts as a lone one
 SHOWN = 12
-
-
-class Shared:
-    """A source of documents that share all that did not change."""
-
-    name = "shared"
-
-    def __init__(self, count):
-        entries = [
-            {
-                "name": f"module-{at}",
-                "type": "limiter",
-                "config": {
-                    "rate": 10,
-                    "burst": at,
-                    "host": f"node-{at}.example.org",
-                    "port": 8080,
-                    "ratio": 0.75,
-                    "enabled": True,
-                    "mode": "fast",
-                },
-            }
-            for at in range(count)
-        ]
-        whole = {"modules": entries, "application": {"name": "shop"}}
-        self.module = f"module-{count // 2}"
-        self._document = Document.from_mapping(whole)
-        self._token = 0
-
-    def edit(self):
-        """Change one value of the module in the middle."""
-        self._token += 1
-        modules = dict(self._document.modules)
-        old = modules[self.module]
-        config = {**old.config, "rate": 10 + self._token}
-        entry = {"name": old.name, "type": old.type, "config": config}
-        part = Document.from_mapping({"modules": [entry]}).modules[self.module]
-        modules[self.module] = part
-        self._document = attrs.evolve(self._document, modules=modules)
-
-    @hookimpl
-    def hash(self):
-        return str(self._token)
-
-    @hookimpl
-    def load(self):
-        return Loaded(self._document)
 
 
 class Limiter(limiter.Limiter):
@@ -90,20 +42,13 @@ class Wrapper:
         return (yield)
 
 
-def on_a_thread(function):
-    """Run a function on a thread that may apply changes itself, as a watcher's does."""
-    thread = threading.Thread(target=function)
-    thread.start()
-    thread.join()
-
-
 def passes(count: int, number: int) -> tuple[dict, list[dict]]:
     """Return a row on passes with one changed module of `count`, and their profile."""
     source = Shared(count)
     gc.collect()
     to_module, whole, idle = [], [], []
     profile = cProfile.Profile()
-    with Runtime(source, modules={"limiter": Limiter}) as runtime:
+    with Runtime(source, watch=True, modules={"limiter": Limiter}) as runtime:
         module = runtime.module(source.module)
 
         def edit():
@@ -114,21 +59,21 @@ def passes(count: int, number: int) -> tuple[dict, list[dict]]:
             for _ in range(number):
                 edit()
                 began = time.perf_counter()
-                runtime._reloader.hint()
+                source.notify()
                 ended = time.perf_counter()
                 assert module.at > began
                 to_module.append((module.at - began) * 1e3)
                 whole.append((ended - began) * 1e3)
                 time.sleep(PAUSE)
                 began = time.perf_counter()
-                runtime._reloader.hint()
+                source.notify()
                 idle.append((time.perf_counter() - began) * 1e3)
 
         def watched():
             for _ in range(number):
                 edit()
                 profile.enable()
-                runtime._reloader.hint()
+                source.notify()
                 profile.disable()
 
         on_a_thread(measure)

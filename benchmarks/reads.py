@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import pathlib
+import statistics
 import tempfile
 import threading
+import time
 import timeit
-import types
 
 import attrs
 import common
@@ -15,6 +17,11 @@ from limiter import Limiter
 
 from midflight import Runtime, hookimpl
 
+BATCH = 100  # reads in one sample
+FLOOR = "frozen slots behind one reference"
+SETTINGS = "midflight: settings.current.rate.burst"
+STORMS = {"20 reloads a second": 0.05, "one reload after the other": 0.0}
+SNAPSHOT = 'runtime.snapshot.document.modules["limits"].config["rate"]["burst"]'
 RAW = {"limits": {"rate": {"burst": 10}}}
 
 
@@ -26,6 +33,11 @@ class Rate:
 @attrs.frozen
 class Limits:
     rate: Rate
+
+
+@attrs.define
+class Holder:
+    current: Limits
 
 
 class Fixed:
@@ -45,26 +57,22 @@ def ours():
     with Runtime(Fixed(), modules={"limiter": Limiter}) as runtime:
         settings = runtime.settings("limits", Limits)
         yield {
-            "settings.current.rate.burst": lambda: settings.current.rate.burst,
-            'runtime.snapshot.document.modules["limits"].config["rate"]["burst"]': (
-                lambda: runtime.snapshot.document.modules["limits"].config["rate"][
-                    "burst"
-                ]
-            ),
+            SETTINGS: lambda: settings.current.rate.burst,
+            f"midflight: {SNAPSHOT}": eval(f"lambda: {SNAPSHOT}", {"runtime": runtime}),
         }
 
 
 def plain():
     """Return the ways without any library."""
     lock = threading.Lock()
-    holder = types.SimpleNamespace(current=Limits(Rate(10)))
+    holder = Holder(Limits(Rate(10)))
 
     def locked():
         with lock:
             return RAW["limits"]["rate"]["burst"]
 
     return {
-        "frozen slots behind one reference": lambda: holder.current.rate.burst,
+        FLOOR: lambda: holder.current.rate.burst,
         "dict": lambda: RAW["limits"]["rate"]["burst"],
         "dict under a lock": locked,
     }
@@ -135,16 +143,30 @@ PEERS = {
 }
 
 
-def row(what: str, read, repeats: int) -> dict:
-    """Return a row on one way to read; the cost of the call around it is taken off."""
-    assert read() == 10
-    number = 1000
-    timer, empty = timeit.Timer(read), timeit.Timer(lambda: None)
-    once = timer.timeit(number) / number
-    number = max(100, int(0.02 / once))
-    around = min(empty.repeat(repeats, number)) / number
-    samples = [(each / number - around) * 1e9 for each in timer.repeat(repeats, number)]
-    return {"read": what} | common.summary(samples)
+class Reader:
+    """Reads in batches, and notes the ns of one read of each.
+
+    Args:
+        read: one read.
+    """
+
+    def __init__(self, read) -> None:
+        assert read() == 10
+        self._read, self._empty = timeit.Timer(read), timeit.Timer(lambda: None)
+        self.samples: list[float] = []
+
+    def turn(self, seconds: float) -> None:
+        """Take samples for a while; the cost of the call around is taken off."""
+        end = time.perf_counter() + seconds
+        around = statistics.median(self._batch(self._empty) for _ in range(50))
+        while time.perf_counter() < end:
+            self.samples.append(self._batch(self._read) - around)
+
+    @staticmethod
+    def _batch(timer: timeit.Timer) -> float:
+        """As `timeit`, which would also switch the collector off and on each time."""
+        took = timer.inner(itertools.repeat(None, BATCH), time.perf_counter)
+        return took / BATCH * 1e9
 
 
 @contextlib.contextmanager
@@ -173,25 +195,44 @@ class Alternating(Fixed):
         return {"modules": [*raw["modules"], more]}
 
 
-def main() -> None:
-    """Measure each way."""
-    options = common.arguments("What a read costs.")
-    repeats = 5 if options.quick else 25
-    with ours() as ways:
-        rows = [row(what, read, repeats) for what, read in ways.items()]
-    source = Alternating()
-    with Runtime(source, modules={"limiter": Limiter}) as runtime:
-        settings = runtime.settings("limits", Limits)
-        with reloading(runtime, 0.05):
-            what = "settings.current.rate.burst, 20 reloads a second"
-            rows.append(row(what, lambda: settings.current.rate.burst, repeats))
-    rows += [row(what, read, repeats) for what, read in plain().items()]
+def readers(stack: contextlib.ExitStack) -> dict:
+    """Return, by name, each way to read, and what has to go on meanwhile."""
+    calm = contextlib.nullcontext
+    ways = {what: (read, calm) for what, read in plain().items()}
+    ways |= {what: (read, calm) for what, read in stack.enter_context(ours()).items()}
+    modules = {"limiter": Limiter}
+    runtime = stack.enter_context(Runtime(Alternating(), modules=modules))
+    settings = runtime.settings("limits", Limits)
+    for what, every in STORMS.items():
+        ways[f"{SETTINGS}, {what}"] = (
+            lambda: settings.current.rate.burst,
+            lambda every=every: reloading(runtime, every),
+        )
     for name, peer in PEERS.items():
         if common.version(name):
-            rows.append(row(name, peer(), repeats))
+            ways[name] = peer(), calm
         else:
-            rows.append({"read": name, "n": "not installed"})
-    common.report("Reading one value, ns", rows, options.json)
+            print(f"left out, not installed: {name}")
+    return ways
+
+
+def main() -> None:
+    """Measure each way, in turns."""
+    options = common.arguments("What a read costs.")
+    rounds, seconds = (3, 0.2) if options.quick else (10, 0.4)
+    with contextlib.ExitStack() as stack:
+        ways = readers(stack)
+        found = {what: Reader(read) for what, (read, _) in ways.items()}
+        for _ in range(rounds):
+            for what, (_, meanwhile) in ways.items():
+                with meanwhile():
+                    found[what].turn(seconds)
+    rows = [
+        {"read": what} | common.summary(each.samples) for what, each in found.items()
+    ]
+    [base] = [row["p50"] for row in rows if row["read"] == FLOOR]
+    rows = [row | {"x frozen slots": row["p50"] / base} for row in rows]
+    common.report(f"Reading one value, ns, batches of {BATCH}", rows, options.json)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import pathlib
 import subprocess
 import sys
+import time
+
+import common
+import page
+from results import Results
 
 HERE = pathlib.Path(__file__).resolve().parent
 PARTS = (
     "edit_to_module",
+    "document",
+    "memory",
+    "changes",
+    "idle",
     "layers",
     "database",
     "stores",
@@ -27,33 +35,30 @@ def run(part: str, folder: pathlib.Path, *, quick: bool) -> str:
     """Run one benchmark and return what it printed."""
     command = [sys.executable, str(HERE / f"{part}.py")]
     command += ["--json", str(folder / f"{part}.json"), *["--quick"] * quick]
+    began = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         lines = []
         for line in child.stdout:
             print(line, end="", flush=True)
             lines.append(line)
-    if child.returncode:
-        lines.append(f"\n{part} ended with {child.returncode}\n")
+    ended = f"ended with {child.returncode} " if child.returncode else ""
+    lines.append(f"\n{part}: {ended}after {time.monotonic() - began:.0f} s\n")
+    print(lines[-1], flush=True)
     return "".join(lines)
 
 
 def about(folder: pathlib.Path) -> str:
     """Return a line on the machine and one on the versions."""
-    for path in sorted(folder.glob("*.json")):
-        where = json.loads(path.read_text("utf-8"))[0]["machine"]
-        versions = ", ".join(f"{k} {v}" for k, v in where["versions"].items())
-        return (
-            f"{where['at']} · Python {where['python']} · {where['system']} · "
-            f"{where['cores']} cores, {where['processor']}, load {where['load']}\n"
-            f"{versions}\n"
-        )
-    return ""
+    if not any(folder.glob("*.json")):
+        return ""
+    return common.about(Results(folder).machine())
 
 
 def main() -> int:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
+    parser.add_argument("--page", action="store_true", help="rewrite the page's tables")
     parser.add_argument("parts", nargs="*", default=PARTS, help=", ".join(PARTS))
     options = parser.parse_args()
     stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -64,7 +69,9 @@ def main() -> int:
     (folder / "tables.md").write_text(whole, "utf-8")
     print(about(folder))
     print(f"kept in {folder}")
-    return int(any("ended with" in text for text in texts))
+    if options.page:
+        page.write(Results(folder), [])
+    return int(any(": ended with" in text for text in texts))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -70,8 +71,10 @@ def install(folder: pathlib.Path) -> dict[str, str]:
     return {**os.environ, **cached, "PYTHONDONTWRITEBYTECODE": ""}
 
 
-def wall(arguments: list[str], folder: str, environment: dict) -> float | None:
-    """Return the ms until a program ended, or said when its module was started."""
+def wall(
+    arguments: list[str], folder: str, environment: dict
+) -> tuple[float, float] | None:
+    """Return the ms until a program ended or its module was started, and its MB."""
     began = time.monotonic_ns()
     with subprocess.Popen(
         arguments,
@@ -81,33 +84,43 @@ def wall(arguments: list[str], folder: str, environment: dict) -> float | None:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     ) as child:
-        if "run" not in arguments and EMBED not in arguments:
-            child.stdout.read()
-            ended = child.wait() == 0 and time.monotonic_ns()
-        else:
-            ended = int(child.stdout.readline() or 0)
+        stays = "run" in arguments or EMBED in arguments
+        said = child.stdout.readline() if stays else child.stdout.read()
+        if stays:
             child.terminate()
-    return (ended - began) / 1e6 if ended else None
+        _, status, used = os.wait4(child.pid, 0)
+        ended = time.monotonic_ns()
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if stays:
+        ended = int(said or 0)
+    elif child.returncode:
+        ended = 0
+    return ((ended - began) / 1e6, used.ru_maxrss / 1024) if ended else None
 
 
 def walls(number: int) -> list[dict]:
     """Return a row for each program; they take turns, so that noise hits all alike."""
     with tempfile.TemporaryDirectory() as folder:
         environment = install(pathlib.Path(folder))
-        found: dict[str, list[float]] = {name: [] for name in programs()}
+        found: dict[str, list[tuple]] = {name: [] for name in programs()}
         for turn in range(number + 1):
             for name, arguments in programs().items():
                 sample = wall(arguments, folder, environment)
                 if sample is not None and turn:  # the first one writes byte code
                     found[name].append(sample)
+    # The kernel counts what a child shared with us before it became its program.
+    hidden = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rows = []
-    for name, samples in found.items():
-        figures = common.summary(samples) if samples else {"n": 0}
-        above = {}
-        if samples:
-            plain = min(found[PLAIN])
-            above = {"min above bare python": figures["min"] - plain}
-        rows.append({"program": name, **figures, **above})
+    for name, pairs in found.items():
+        if not pairs:
+            rows.append({"program": name, "n": 0})
+            continue
+        figures = common.summary([took for took, _ in pairs])
+        plain = min(took for took, _ in found[PLAIN])
+        above = {"min above bare python": figures["min"] - plain}
+        peak = common.summary([size for _, size in pairs])["p50"]
+        size = {"peak RSS, MB": peak if peak > hidden + 1 else f"< {hidden:.0f}"}
+        rows.append({"program": name, **figures, **above, **size})
     return rows
 
 

@@ -1,7 +1,8 @@
 """Ways to learn of an edit: from the bare system call to Midflight.
 
-Each takes a path and an `arrived(rate)` callback; `rate` is the value it found in the
-middle module, or `None` if it only learned that something happened.
+Each takes a path, the text that is written there, and an `arrived(rate)` callback;
+`rate` is the value it found in the middle module, or `None` if it only learned that
+something happened.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import ctypes
 import os
 import struct
 import threading
+from unittest import mock
 
 import common
 
+PATIENCE = 300.0  # s for one step: a full parse takes long on a busy machine
 _CLOSE_WRITE, _MOVED_TO = 0x8, 0x80
 _HEAD = struct.Struct("iIII")
 
@@ -29,7 +32,7 @@ def _names(events):
 
 
 @contextlib.contextmanager
-def inotify(path, row, arrived):
+def inotify(path, text, arrived):
     """Block in `read` on an inotify descriptor: nothing in Python can be earlier."""
     libc = ctypes.CDLL(None, use_errno=True)
     handle = libc.inotify_init1(os.O_CLOEXEC)
@@ -53,8 +56,30 @@ def inotify(path, row, arrived):
     os.close(handle)
 
 
+def parsing_the_item(**how):
+    """Use inotify, and parse the text of the changed module alone: the least there is.
+
+    It need not find that text: it is told which it is.
+    """
+
+    @contextlib.contextmanager
+    def watch(path, text, arrived):
+        from ruamel.yaml import YAML
+
+        load = YAML(typ="safe", **how).load  # made once: it looks for plugins on disk
+
+        def parse(_rate):
+            [entry] = load(text.entry(text.rate))
+            arrived(entry["config"]["rate"])
+
+        with inotify(path, text, parse):
+            yield
+
+    return watch
+
+
 @contextlib.contextmanager
-def observer(path, row, arrived):
+def observer(path, text, arrived):
     """Use watchdog as it is documented."""
     from watchdog.events import FileClosedEvent, FileMovedEvent, FileSystemEventHandler
     from watchdog.observers import Observer
@@ -80,7 +105,7 @@ def watchfiles(**options):
     """Use watchfiles with these options."""
 
     @contextlib.contextmanager
-    def watch(path, row, arrived):
+    def watch(path, text, arrived):
         import watchfiles
 
         stop, ready = threading.Event(), threading.Event()
@@ -107,15 +132,15 @@ def watchfiles(**options):
 
 
 @contextlib.contextmanager
-def by_hand(path, row, arrived):
+def by_hand(path, text, arrived):
     """Do what one writes first: watchdog, a full parse, and a look at the value."""
     from ruamel.yaml import YAML
 
     def read(_rate):
         raw = YAML(typ="safe", pure=True).load(path)
-        arrived(raw["modules"][row]["config"]["rate"])
+        arrived(raw["modules"][text.row]["config"]["rate"])
 
-    with observer(path, row, read):
+    with observer(path, text, read):
         yield
 
 
@@ -123,7 +148,7 @@ def dynamic_config(debounce):
     """Use dynamic-config-py: a parser in Rust, a value and a callback, no modules."""
 
     @contextlib.contextmanager
-    def watch(path, row, arrived):
+    def watch(path, text, arrived):
         import dynamic_config
 
         config = dynamic_config.DynamicConfig(dynamic_config.Values, key="")
@@ -131,7 +156,7 @@ def dynamic_config(debounce):
         found = [None]
 
         def changed(_old, new):
-            rate = new["modules"][row]["config"]["rate"]
+            rate = new["modules"][text.row]["config"]["rate"]
             if rate != found[0]:
                 found[0] = rate
                 arrived(rate)
@@ -148,18 +173,32 @@ def dynamic_config(debounce):
     return watch
 
 
-@contextlib.contextmanager
-def midflight(path, row, arrived):
-    """Run every module; learn of the edit in `reconfigure` of the one it touches."""
-    import limiter
+def midflight(parser):
+    """Run every module; learn of the edit in `reconfigure` of the one it touches.
 
-    from midflight import Runtime, hookimpl
+    Args:
+        parser: what `MIDFLIGHT_YAML` is set to; empty takes the fastest there is.
+    """
 
-    class Limiter(limiter.Limiter):
-        @hookimpl
-        def reconfigure(self, config):
-            arrived(config["rate"])
+    @contextlib.contextmanager
+    def watch(path, text, arrived):
+        import limiter
 
-    with Runtime(f"file:{path}", watch=True, modules={"limiter": Limiter}) as runtime:
-        assert runtime.status()["sources"][0]["mode"] == "watch"
-        yield
+        from midflight import Runtime, hookimpl
+
+        class Limiter(limiter.Limiter):
+            @hookimpl
+            def reconfigure(self, config):
+                arrived(config["rate"])
+
+        modules = {"limiter": Limiter}
+        with (
+            mock.patch.dict(os.environ, MIDFLIGHT_YAML=parser),
+            Runtime(
+                f"file:{path}", watch=True, modules=modules, deadline=PATIENCE
+            ) as runtime,
+        ):
+            assert runtime.status()["sources"][0]["mode"] == "watch"
+            yield
+
+    return watch

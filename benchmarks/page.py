@@ -1,0 +1,240 @@
+"""Write the figures of a run into the docs: tables between markers, and the plot.
+
+`python benchmarks/page.py RESULTS [--also RESULTS_OF_ANOTHER_PYTHON ...]`
+
+Each table of the page stands between `<!-- table: NAME -->` and `<!-- end -->`, with a
+line that says what it was measured on. A table whose benchmark was not run stays as it
+is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import re
+
+import common
+import plot
+from results import Results
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "explanation" / "performance.md"
+PLOT = ROOT / "docs" / "_static" / "edit-to-module.svg"
+BLOCK = re.compile(r"(<!-- table: (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+NONE = "-"
+
+
+def cell(value: object) -> str:
+    """Return a figure as the page shows it."""
+    return NONE if value is None else common.shown(value)
+
+
+def wide(rows: list[dict], name: str, size: str, figure: str = "p50") -> list[dict]:
+    """Return one row for each name, with a column for each size."""
+    sizes = list(dict.fromkeys(row[size] for row in rows))
+    found: dict[str, dict] = {}
+    for row in rows:
+        found.setdefault(row[name], {})[row[size]] = row.get(figure)
+    return [
+        {name: what} | {f"{each:,}": cell(line.get(each)) for each in sizes}
+        for what, line in found.items()
+    ]
+
+
+def only(rows: list[dict], *names: str) -> list[dict]:
+    """Return rows with these columns alone."""
+    return [{name: cell(row.get(name)) for name in names} for row in rows]
+
+
+def by_rename(rows: list[dict]) -> list[dict]:
+    """Return the rows of edits by a rename, or by an API where there is no file."""
+    return [row for row in rows if row["writer"] in {"rename", "its API"} and row["n"]]
+
+
+def edit(run: Results) -> list[dict]:
+    """Return p50 of each way for each size, and how the largest was measured."""
+    rows = by_rename(run.rows("edit_to_module"))
+    table = wide(rows, "way", "modules")
+    last = {row["way"]: row for row in rows}
+    for row in table:
+        row |= {"p99, last": cell(last[row["way"]]["p99"])}
+        row |= {"n, last": str(last[row["way"]]["n"])}
+    return table
+
+
+def ours(run: Results) -> list[dict]:
+    """Return our own rows with every writer and their ratios."""
+    rows = [row for row in run.rows("edit_to_module") if common.is_ours(row)]
+    names = ("way", "writer", "n", "min", "p50", "p99", "x floor", "x floor + item")
+    return only(rows, "modules", *names)
+
+
+def document(run: Results) -> list[dict]:
+    """Return p50 of each way for each size."""
+    rows = run.rows("document")
+    joined = [row | {"way": f"{row['what']}: {row['way']}"} for row in rows]
+    return wide(joined, "way", "modules")
+
+
+def changes(run: Results) -> list[dict]:
+    """Return p50 of each way for each number of changed modules."""
+    return wide(run.rows("changes"), "way", "changed")
+
+
+def admin(run: Results) -> list[dict]:
+    """Return p50 of each way for each size."""
+    return wide(run.rows("admin"), "way", "entries")
+
+
+def versions(run: Results) -> list[dict]:
+    """Return what was measured, by name and version."""
+    where = run.machine("edit_to_module")
+    found = {"Python": where["python"], "system": where["system"]} | where["versions"]
+    return [{"what": name, "version": said} for name, said in found.items()]
+
+
+def whole(part: str, *names: str, at: int = 0):
+    """Return what takes some columns of a part's table as they are."""
+    return lambda run: only(run.rows(part, at), *names)
+
+
+FIGURES = ("n", "min", "p50", "p99")
+TABLES = {
+    "edit": ("edit_to_module", edit),
+    "ours": ("edit_to_module", ours),
+    "document": ("document", document),
+    "memory": ("memory", whole("memory", "modules", "what", "MB", "x plain")),
+    "garbage": (
+        "memory",
+        whole("memory", "modules", "reloads", "left behind, kB", at=1),
+    ),
+    "changes": ("changes", changes),
+    "idle": (
+        "idle",
+        whole(
+            "idle", "modules", "way", "CPU, ms a minute", "wakes a minute", "RSS, MB"
+        ),
+    ),
+    "layers": ("layers", whole("layers", "modules", "case", *FIGURES, "x one file")),
+    "reads": ("reads", whole("reads", "read", "p50", "p99", "x frozen slots")),
+    "hooks": ("hooks", whole("hooks", "one call, us", *FIGURES)),
+    "start": (
+        "start",
+        whole("start", "program", *FIGURES, "min above bare python", "peak RSS, MB"),
+    ),
+    "restart": (
+        "restart",
+        whole("restart", "modules", "what", "way", "p50", "% of a full parse"),
+    ),
+    "database": (
+        "database",
+        whole("database", "database", "modules", "way", *FIGURES, "x floor"),
+    ),
+    "stores": ("stores", whole("stores", "store", "way", *FIGURES, "allowed")),
+    "admin": ("admin", admin),
+    "versions": ("edit_to_module", versions),
+}
+
+
+def measured(where: dict) -> str:
+    """Return the line below a table."""
+    return (
+        f"*{where['at'][:10]}, commit {where['commit']}, Python {where['python']}, "
+        f"{where['cores']} cores of {where['processor']}, load {where['load']}*"
+    )
+
+
+def written(rows: list[dict], where: dict) -> str:
+    """Return what stands between two markers."""
+    return f"\n{common.table(rows)}\n\n{measured(where)}\n\n"
+
+
+# -- several Pythons -----------------------------------------------------------------
+
+
+def pythons(runs: list[Results]) -> list[dict]:
+    """Return a row for each figure that tells Pythons apart, a column for each."""
+    columns = []
+    for run in runs:
+        where = run.machine()
+        name = where["python"] + ("" if where.get("gil", True) else ", free-threaded")
+        columns.append((name, figures(run)))
+    names = list(dict.fromkeys(name for _, found in columns for name in found))
+    return [
+        {"figure": what} | {name: cell(found.get(what)) for name, found in columns}
+        for what in names
+    ]
+
+
+def figures(run: Results) -> dict[str, float]:
+    """Return the figures of ours that tell Pythons apart."""
+    found = {
+        f"{row['way']}, {row['modules']:,} modules, ms": row["p50"]
+        for row in by_rename(run.rows("edit_to_module"))
+        if common.is_ours(row)
+    }
+    for row in run.rows("changes"):
+        if common.is_ours(row):
+            found[f"{row['way']} of {row['changed']:,} modules, ms"] = row["p50"]
+    for row in run.rows("reads"):
+        if common.is_ours(row) or row["read"].startswith("frozen"):
+            found[f"{row['read']}, ns"] = row["p50"]
+    for row in run.rows("start"):
+        if row["n"]:
+            found[f"{row['program']}, ms"] = row["min"]
+    return found
+
+
+# -- the page ------------------------------------------------------------------------
+
+
+def picture(run: Results) -> str | None:
+    """Return the plot of the first table, if it was measured."""
+    series: dict[str, dict[int, float]] = {}
+    for row in by_rename(run.rows("edit_to_module")):
+        name = row["way"].replace("floor: inotify, callback only", "floor: inotify")
+        name = name.replace(", the module reconfigured", "").replace(", no file", "")
+        name = name.replace("of the changed item", "of the item")
+        series.setdefault(name, {})[row["modules"]] = row["p50"]
+    if not series:
+        return None
+    title = "From the edit of one value to whoever uses it, ms (p50)"
+    return plot.drawn(title, "modules in the file", series)
+
+
+def filled(text: str, run: Results, also: list[Results]) -> str:
+    """Return the page with the tables that this run has measured."""
+
+    def block(found) -> str:
+        head, name, old, end = found.groups()
+        if name == "pythons":
+            rows = pythons([run, *also]) if also else []
+            part = ""
+        else:
+            part, make = TABLES[name]
+            rows = make(run)
+        return head + (written(rows, run.machine(part)) if rows else old) + end
+
+    return BLOCK.sub(block, text)
+
+
+def write(run: Results, also: list[Results]) -> None:
+    """Rewrite the page's tables and the plot."""
+    old = PAGE.read_text("utf-8")
+    PAGE.write_text(filled(old, run, also), "utf-8")
+    if svg := picture(run):
+        PLOT.write_text(svg, "utf-8")
+    print(f"tables written into {PAGE.relative_to(ROOT)}")
+
+
+def main() -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", nargs="+", type=pathlib.Path)
+    parser.add_argument("--also", nargs="*", type=pathlib.Path, default=[])
+    options = parser.parse_args()
+    write(Results(*options.results), [Results(path) for path in options.also])
+
+
+if __name__ == "__main__":
+    main()

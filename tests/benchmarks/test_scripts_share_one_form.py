@@ -1,0 +1,83 @@
+"""What every benchmark has in common; never how long anything takes."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+PARTS = re.compile(r"^`(\w+)\.py` — ", re.MULTILINE)
+PEERS = {"ruamel.yaml.clib", "caddy", "watchdog"}  # an extra, a program, our own
+
+
+@pytest.fixture(scope="session")
+def kept(folder: Path, tmp_path_factory):
+    """Return what a benchmark of two modules kept."""
+    path = tmp_path_factory.mktemp("kept") / "edit_to_module.json"
+    command = [sys.executable, str(folder / "edit_to_module.py"), "--json", str(path)]
+    options = ["--quick", "--sizes", "2", "--budget", "0.6", "--only"]
+    subprocess.run([*command, *options, "floor", "midflight"], check=True, timeout=50)
+    return json.loads(path.read_text())
+
+
+def test_every_benchmark_is_run_and_described(scripts, folder):
+    """Whatever asks for the common options is run by `run.py`, and in the README."""
+    asking = {
+        path.stem
+        for path in folder.glob("*.py")
+        if "common.arguments(" in path.read_text()
+    }
+    described = PARTS.findall((folder / "README.md").read_text("utf-8"))
+
+    assert {*scripts.run.PARTS} == asking
+    assert {*described} == asking
+
+
+def test_every_benchmark_reports_in_the_common_form(scripts, folder):
+    """Each puts its tables out through one function, which keeps them as JSON, too."""
+    texts = [(folder / f"{part}.py").read_text() for part in scripts.run.PARTS]
+
+    assert all("common.report(" in text for text in texts)
+
+
+def test_every_peer_is_in_the_group_of_peers(scripts, folder, root):
+    """`nox -s bench` installs what stands beside Midflight; versions are kept."""
+    groups = tomllib.loads((root / "pyproject.toml").read_text())["dependency-groups"]
+    installed = {re.split(r"[<>=\[]", each)[0] for each in groups["peers"]}
+    text = (folder / "edit_to_module.py").read_text()
+    text += (
+        (folder / "reads.py").read_text().partition("PEERS = {")[2].partition("}")[0]
+    )
+    used = set(re.findall(r'"((?!midflight)[a-zA-Z][\w.-]+)"', text))
+    used &= {*scripts.common.PACKAGES}
+
+    assert used - PEERS <= installed
+    assert installed <= {*scripts.common.PACKAGES}
+
+
+def test_a_table_has_figures_ratio_and_versions(kept):
+    """Each row says n, min, p50, p99 and the ratio to the floor."""
+    [table] = kept
+
+    assert table["machine"]["python"] == sys.version.split()[0]
+    assert table["machine"]["versions"]["midflight"]
+    assert {"cores", "processor", "system", "commit", "load"} <= {*table["machine"]}
+    for row in table["rows"]:
+        assert {"n", "min", "p50", "p99", "x floor", "x floor + item"} <= {*row}
+        assert row["n"] > 0
+        assert row["lost"] == 0
+
+
+def test_floor_and_midflight_are_measured_in_one_run(kept):
+    """What is measured stands beside its floors, with the same writers."""
+    [table] = kept
+    ways = {(row["way"].split(",")[0], row["writer"]) for row in table["rows"]}
+
+    for way in ("floor: inotify", "floor + parse of the changed item", "midflight"):
+        writers = {writer for name, writer in ways if name == way}
+        assert writers == {"in place", "rename", "in place, other process"}
