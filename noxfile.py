@@ -13,6 +13,7 @@ nox.options.sessions = ["lint", "types", "tests", "contrib", "docs"]
 
 ROOT = Path(__file__).parent
 PYTHONS = ["3.11", "3.12", "3.13"]
+READING = ["file", "model", "database", "composite"]  # folders of tests
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -44,6 +45,17 @@ def tests(session: nox.Session) -> None:
     """Run the tests."""
     install(session, "test")
     session.run("python", "-Im", "pytest", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("parser", ["", "pure"], ids=["fast", "pure"])
+@nox.parametrize("full", ["", "1"], ids=["shortcut", "whole"])
+def paths(session: nox.Session, full: str, parser: str) -> None:
+    """Run the tests that read files, with each fast path on and off."""
+    install(session, "test")
+    session.env.update(MIDFLIGHT_FULL_PARSE=full, MIDFLIGHT_YAML=parser)
+    folders = [f"tests/{each}" for each in READING]
+    session.run("python", "-Im", "pytest", *(session.posargs or folders))
 
 
 @nox.session

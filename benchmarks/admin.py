@@ -23,7 +23,7 @@ from servers import PATIENCE, Caddy, Process
 
 HERE = pathlib.Path(__file__).parent
 IDLE = 1_000  # connections
-WARM = 5  # changes before the first that counts
+WARM = 5  # changes of each turn before the first that counts
 UNBOUND = """\
   - name: admin
     config:
@@ -127,13 +127,13 @@ def measure(count: int, repeats: int, rounds: int) -> list[dict]:
             for name, kind in ways.items()
         }
         value = 0
-        for turn in range(rounds):
+        for _ in range(rounds):
             for name, server in servers.items():
                 server.connect()
                 for at in range(repeats // rounds + WARM):
                     value += 1
                     took = server.change(value)
-                    if turn or at >= WARM:
+                    if at >= WARM:
                         found[name].append(took)
     rows = [
         {"entries": count, "way": name} | common.summary(each)

@@ -187,8 +187,16 @@ def table(rows: list[dict]) -> str:
 
 def is_ours(row: dict) -> bool:
     """Tell whether a row is about Midflight, and not about what stands beside it."""
-    texts = [value.lower() for value in row.values() if isinstance(value, str)]
-    return not any(word in text for text in texts for word in OTHERS)
+    text = "\n".join(value.lower() for value in row.values() if isinstance(value, str))
+    return "midflight" in text or not any(word in text for word in OTHERS)
+
+
+def there(needs: str, what: str) -> bool:
+    """Tell whether a distribution or program is here; if not, say what is left out."""
+    if not needs or version(needs) or shutil.which(needs):
+        return True
+    print(f"left out, {needs} is not installed: {what}")
+    return False
 
 
 def in_turns(ways: dict, rounds: int, budget: float = 10.0) -> dict[str, list[float]]:
@@ -216,12 +224,18 @@ def in_turns(ways: dict, rounds: int, budget: float = 10.0) -> dict[str, list[fl
 def report(
     title: str, rows: list[dict], to: pathlib.Path | None, **more: object
 ) -> None:
-    """Print a table, and write the figures to a file if one is wanted."""
+    """Print a table, and write the figures to a file if one is wanted.
+
+    A way of ours that was not measured, or that lost a change, ends the script with 1.
+    """
     print(f"\n## {title}\n\n{table(rows)}\n", flush=True)
     if to is not None:
         kept = json.loads(to.read_text("utf-8")) if to.exists() else []
         kept.append({"title": title, "machine": machine(), "rows": rows, **more})
         to.write_text(json.dumps(kept, indent=1), "utf-8")
+    bad = [row for row in rows if row.get("n", 1) == 0 or row.get("lost", 0)]
+    if any(map(is_ours, bad)):
+        raise SystemExit(f"not measured, or changes were lost:\n{table(bad)}")
 
 
 class Text:

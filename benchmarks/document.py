@@ -13,6 +13,7 @@ import os
 import pathlib
 import tempfile
 import time
+import tomllib
 from unittest import mock
 
 import attrs
@@ -28,7 +29,41 @@ BASES = {
     "diff": "diff: naive, json.dumps of both sides",
     "digest": "digest: naive, sha256 of json.dumps",
     "exchange": "exchange: naive, copy.deepcopy of the whole",
+    "JSON": "JSON: json.loads of the whole",
+    "TOML": "TOML: tomllib.loads of the whole",
 }
+
+
+class Json(common.Text):
+    """The same as JSON, a line for each module."""
+
+    file, between, tail = "app.json", ",\n", "]}\n"
+    head = '{"application": {"name": "shop"}, "modules": [\n'
+
+    def written(self, at: int, rate: int) -> str:
+        """Return the text of one module."""
+        return json.dumps(entry(at, rate))
+
+
+class Toml(common.Text):
+    """The same as TOML."""
+
+    file, head = "app.toml", 'application.name = "shop"\n'
+
+    def written(self, at: int, rate: int) -> str:
+        """Return the text of one module."""
+        made = entry(at, rate)
+        lines = [f"{name} = {json.dumps(it)}" for name, it in made["config"].items()]
+        head = ["[[modules]]", f'name = "{made["name"]}"', f'type = "{made["type"]}"']
+        return "\n".join([*head, "[modules.config]", *lines, ""])
+
+
+def entry(at: int, rate: int) -> dict:
+    """Return one module as plain dictionaries."""
+    lines = common.ENTRY.format(at, f"      rate: {rate}\n").splitlines()[3:]
+    values = dict(line.strip().split(": ") for line in lines)
+    values |= {"rate": rate, "burst": at, "port": 8080, "ratio": 0.75, "enabled": True}
+    return {"name": f"module-{at}", "type": "limiter", "config": values}
 
 
 def timed(call) -> float:
@@ -41,14 +76,7 @@ def timed(call) -> float:
 
 def plain(count: int) -> dict:
     """Return the document as plain dictionaries, what a parser would give."""
-    entries = []
-    for at in range(count):
-        lines = common.ENTRY.format(at, "      rate: 10\n").splitlines()[3:]
-        values = dict(line.strip().split(": ") for line in lines)
-        values |= {"rate": 10, "burst": at, "port": 8080, "ratio": 0.75}
-        name = f"module-{at}"
-        config = values | {"enabled": True}
-        entries.append({"name": name, "type": "limiter", "config": config})
+    entries = [entry(at, 10) for at in range(count)]
     return {"application": {"name": "shop"}, "modules": entries}
 
 
@@ -101,7 +129,7 @@ def reading(folder: pathlib.Path, count: int) -> dict:
     from ruamel.yaml import YAML
 
     text, path = common.Text(count), folder / "app.yaml"
-    whole, as_json = text.with_rate(0), json.dumps(plain(count))
+    whole = text.with_rate(0)
     write(path, whole, atomic=True)
 
     def first(parser: str) -> float:
@@ -109,15 +137,11 @@ def reading(folder: pathlib.Path, count: int) -> dict:
             return timed(lambda: FileSource(path).load().document)
 
     def again(parser: str):
-        held = []
+        edit = edits(folder, common.Text(count), f"edited-{parser}")
 
         def way() -> float:
             with mock.patch.dict(os.environ, MIDFLIGHT_YAML=parser):
-                if not held:
-                    held.append(FileSource(path))
-                    held[0].load()
-                write(path, text.with_rate(text.rate + 1), atomic=True)
-                return timed(held[0].load)
+                return edit()
 
         return way
 
@@ -127,21 +151,49 @@ def reading(folder: pathlib.Path, count: int) -> dict:
         "load: ruamel safe, pure": lambda: timed(
             lambda: YAML(typ="safe", pure=True).load(whole)
         ),
-        "load: json.loads, of the same as JSON": lambda: timed(
-            lambda: json.loads(as_json)
-        ),
     }
-    if common.version("ruamel.yaml.clib"):
+    if common.there("ruamel.yaml.clib", "load, extra fast and ruamel's C parser"):
         ways["load after an edit: midflight, extra fast"] = again("")
         ways["load, first: midflight, extra fast"] = lambda: first("")
         ways["load: ruamel safe, C parser"] = lambda: timed(
             lambda: YAML(typ="safe").load(whole)
         )
-    if common.version("PyYAML"):
+    if common.there("PyYAML", "load: pyyaml.safe_load"):
         import yaml
 
         ways["load: pyyaml.safe_load"] = lambda: timed(lambda: yaml.safe_load(whole))
     return ways
+
+
+def edits(folder: pathlib.Path, text: common.Text, name: str):
+    """Return a way to read a file again, in which one value was edited."""
+    path, held = folder / f"{name}-{text.file}", []
+
+    def way() -> float:
+        if not held:
+            write(path, text.with_rate(text.rate), atomic=True)
+            held.append(FileSource(path))
+            held[0].load()
+        write(path, text.with_rate(text.rate + 1), atomic=True)
+        return timed(held[0].load)
+
+    return way
+
+
+def formats(folder: pathlib.Path, count: int) -> dict:
+    """Return the same for JSON and TOML, beside a parse of the whole by itself."""
+    as_json, as_toml = Json(count), Toml(count)
+    whole = {"JSON": as_json.with_rate(10), "TOML": as_toml.with_rate(10)}
+    return {
+        "JSON: midflight, after an edit": edits(folder, as_json, "edited"),
+        "TOML: midflight, after an edit": edits(folder, as_toml, "edited"),
+        "JSON: json.loads of the whole": lambda: timed(
+            lambda: json.loads(whole["JSON"])
+        ),
+        "TOML: tomllib.loads of the whole": lambda: timed(
+            lambda: tomllib.loads(whole["TOML"])
+        ),
+    }
 
 
 def working(count: int) -> dict:
@@ -201,7 +253,8 @@ def working(count: int) -> dict:
 def measure(count: int, rounds: int) -> list[dict]:
     """Return a row for each way, with its ratio to what one would write first."""
     with tempfile.TemporaryDirectory() as folder:
-        ways = reading(pathlib.Path(folder), count) | working(count)
+        where = pathlib.Path(folder)
+        ways = reading(where, count) | formats(where, count) | working(count)
         found = common.in_turns(ways, rounds, LONGEST)
     rows = []
     for name, samples in sorted(found.items()):

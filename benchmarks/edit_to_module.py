@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import gc
 import pathlib
-import shutil
 import sys
 import tempfile
 import time
@@ -43,12 +42,6 @@ class Way:
     writers: tuple[str, ...] = BOTH
     text: type = common.Text
     quick: int = 10_000
-
-    @property
-    def missing(self) -> bool:
-        """Tell whether what it needs is not here."""
-        there = not self.needs or common.version(self.needs)
-        return not (there or shutil.which(self.needs))
 
 
 FLOOR, LEAST = "floor: inotify, callback only", "floor + parse of the changed item"
@@ -132,25 +125,26 @@ class Bench:
         return samples
 
 
-def chosen(count: int, options) -> dict[str, Way]:
-    """Return the ways to measure with a document of `count` modules."""
+def chosen(options) -> dict[str, Way]:
+    """Return the ways to measure; name those that cannot be."""
     return {
         name: way
         for name, way in WAYS.items()
-        if not way.missing
-        and (not options.quick or count <= way.quick)
-        and (not options.only or any(word in name for word in options.only))
+        if (not options.only or any(word in name for word in options.only))
+        and common.there(way.needs, name)
     }
 
 
-def measure(count: int, options, elsewhere: Elsewhere) -> list[dict]:
+def measure(count: int, ways: dict, options, elsewhere: Elsewhere) -> list[dict]:
     """Return a row for each way and each writer, for a document of `count` modules."""
     puts = {
         IN_PLACE: functools.partial(write, atomic=False),
         RENAME: functools.partial(write, atomic=True),
         OTHER: functools.partial(elsewhere.write, atomic=False),
     }
-    ways, rounds = chosen(count, options), 1 if options.quick else 3
+    rounds = 1 if options.quick else 3
+    if options.quick:
+        ways = {name: way for name, way in ways.items() if count <= way.quick}
     edits, budget = (20, options.budget / 3) if options.quick else (100, options.budget)
     texts = {kind: kind(count) for kind in {way.text for way in ways.values()}}
     found: dict[tuple[str, str], list[float]] = {}
@@ -195,14 +189,12 @@ def main() -> None:
         only={"nargs": "+", "help": "words of the ways to measure; the floor is one"},
         budget={"type": float, "default": 5.0, "help": "s for a way, writer and round"},
     )
-    for name, way in WAYS.items():
-        if way.missing:
-            print(f"left out, {way.needs} is not installed: {name}")
+    ways = chosen(options)
     usual = [10, 1_000, 10_000] if options.quick else [10, 100, 1_000, 10_000]
     rows = []
     with Elsewhere() as elsewhere:
         for count in options.sizes or usual:
-            rows += measure(count, options, elsewhere)
+            rows += measure(count, ways, options, elsewhere)
     common.report("From the edit of a file to the module, ms", rows, options.json)
 
 

@@ -114,7 +114,7 @@ def measure(count: int, seconds: float) -> list[dict]:
     ways = {
         name: program
         for name, (needs, program) in WAYS.items()
-        if not needs or common.version(needs)
+        if common.there(needs, name)
     }
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         path = pathlib.Path(folder, "app.yaml")

@@ -46,6 +46,13 @@ def only(rows: list[dict], *names: str) -> list[dict]:
     return [{name: cell(row.get(name)) for name in names} for row in rows]
 
 
+def short(name: str) -> str:
+    """Return the name of a way where there is little room for it."""
+    for long in (", the module reconfigured", ", no file"):
+        name = name.replace(long, "")
+    return name.replace("of the changed item", "of the item")
+
+
 def by_rename(rows: list[dict]) -> list[dict]:
     """Return the rows of edits by a rename, or by an API where there is no file."""
     return [row for row in rows if row["writer"] in {"rename", "its API"} and row["n"]]
@@ -64,8 +71,12 @@ def edit(run: Results) -> list[dict]:
 
 def ours(run: Results) -> list[dict]:
     """Return our own rows with every writer and their ratios."""
-    rows = [row for row in run.rows("edit_to_module") if common.is_ours(row)]
-    names = ("way", "writer", "n", "min", "p50", "p99", "x floor", "x floor + item")
+    rows = [
+        row | {"way": short(row["way"])}
+        for row in run.rows("edit_to_module")
+        if common.is_ours(row)
+    ]
+    names = ("way", "writer", *FIGURES, "x floor", "x floor + item", "lost")
     return only(rows, "modules", *names)
 
 
@@ -193,8 +204,7 @@ def picture(run: Results) -> str | None:
     series: dict[str, dict[int, float]] = {}
     for row in by_rename(run.rows("edit_to_module")):
         name = row["way"].replace("floor: inotify, callback only", "floor: inotify")
-        name = name.replace(", the module reconfigured", "").replace(", no file", "")
-        name = name.replace("of the changed item", "of the item")
+        name = short(name)
         series.setdefault(name, {})[row["modules"]] = row["p50"]
     if not series:
         return None

@@ -61,6 +61,8 @@ def main() -> int:
     parser.add_argument("--page", action="store_true", help="rewrite the page's tables")
     parser.add_argument("parts", nargs="*", default=PARTS, help=", ".join(PARTS))
     options = parser.parse_args()
+    if unknown := {*options.parts} - {*PARTS}:
+        parser.error(f"there is no {', '.join(sorted(unknown))}")
     stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
     folder = HERE / "results" / stamp
     folder.mkdir(parents=True)

@@ -229,7 +229,8 @@ class Nats(Store):
     @contextlib.contextmanager
     def bare(self, arrived):
         """Watch the key on a loop and a connection of its own."""
-        loop, ready = asyncio.new_event_loop(), threading.Event()
+        runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        loop, ready = runner.get_loop(), threading.Event()
 
         async def watch():
             client = await self.connected()
@@ -247,7 +248,7 @@ class Nats(Store):
         def look():
             with contextlib.suppress(asyncio.CancelledError):
                 loop.run_until_complete(task)
-            loop.close()
+            runner.close()  # and what an ordered consumer of nats-py leaves running
 
         stop = lambda: loop.call_soon_threadsafe(task.cancel)  # noqa: E731
         with common.beside(look, stop):

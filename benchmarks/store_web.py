@@ -30,9 +30,9 @@ class FileServer(Server):
 
 
 class HttpEvents(Store):
-    """A text of a web server that tells of changes by server-sent events."""
+    """A text of a web server whose events carry it whole, with its ETag."""
 
-    name, server_type = "http", FileServer
+    name, server_type, events = "http", FileServer, "documents"
 
     def opened(self):
         self.connection = connected(self.server.port)
@@ -45,18 +45,18 @@ class HttpEvents(Store):
         self.connection.getresponse().read()
 
     def url(self, way):
-        """Return the URL of the text, or of its events."""
+        """Return the URL of the text, or of its events of a kind."""
         return f"http://127.0.0.1:{self.server.port}/{way}/{self.key}.yaml"
 
     def source(self):
-        return f"{self.url('plain')}#sse=/events/{self.key}.yaml"
+        return f"{self.url('plain')}#sse=/{self.events}/{self.key}.yaml"
 
     @contextlib.contextmanager
     def bare(self, arrived):
         """Read the events of the stream."""
         import httpx2
 
-        with httpx2.stream("GET", self.url("events"), timeout=None) as answer:
+        with httpx2.stream("GET", self.url(self.events), timeout=None) as answer:
             network = answer.extensions["network_stream"]
             cut = network.get_extra_info("socket").shutdown
 
@@ -67,6 +67,12 @@ class HttpEvents(Store):
 
             with common.beside(look, lambda: cut(socket.SHUT_RDWR)):
                 yield
+
+
+class HttpHint(HttpEvents):
+    """The same, where an event says no more than that there is something to read."""
+
+    name, events = "http-hint", "events"
 
 
 class HttpPoll(HttpEvents):
@@ -223,4 +229,4 @@ class Kubernetes(Store):
             yield
 
 
-MORE = (HttpEvents, HttpPoll, S3, Kubernetes)
+MORE = (HttpEvents, HttpHint, HttpPoll, S3, Kubernetes)

@@ -3,6 +3,8 @@
 The clock starts before the write is sent, by another process. The bare watch ends at
 its event: nothing is read, nothing is applied. Both follow the same key, one after the
 other, in turns, and no writer keeps step with what a server does now and then.
+`http` is told the text by the event, as its README says; `http-hint` is told that there
+is one, and reads it, which the bare watch does not.
 `http-poll` and `s3` look every 50 ms, and so does what they are compared with.
 """
 

@@ -16,6 +16,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
 ]
+smartquotes = False  # tables show `--watch` and what stands in quotes as they are
 default_role = "code"  # docstrings say `name` as Markdown does
 exclude_patterns = ["_build", "_ext"]
 myst_enable_extensions = ["colon_fence", "deflist"]

@@ -51,7 +51,12 @@ pytest_plugins = [
 ]
 
 
-_OF_TESTS = ("MIDFLIGHT_REQUIRE_SERVERS", "MIDFLIGHT_TEST_")
+_OF_TESTS = (
+    "MIDFLIGHT_REQUIRE_SERVERS",
+    "MIDFLIGHT_TEST_",
+    "MIDFLIGHT_FULL_PARSE",  # these two change nothing that a test may see:
+    "MIDFLIGHT_YAML",  # `nox -s paths` runs tests with and without them
+)
 _OF_SYSTEMD = {"STATE_DIRECTORY", "CREDENTIALS_DIRECTORY"}
 
 

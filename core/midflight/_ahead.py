@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextvars
 import functools
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import attrs
 
-from midflight._driver import Call
+from midflight._driver import NEVER, Call
 from midflight._system import System, log
 
 _MOST = 8  # threads beside the one that applies
@@ -21,14 +21,22 @@ class Ahead:
 
     Args:
         call: what is to be called.
+        clock: tells when it began.
     """
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, clock: Callable[[], float]) -> None:
         from concurrent.futures import Future
 
         self._function, self._claim = call.function, threading.Lock()
         self._answer: Future[Any] = Future()
-        self.call = attrs.evolve(call, function=self._taken)
+        self._call = attrs.evolve(call, function=self._taken)
+        self._clock, self._since = clock, NEVER
+
+    def turn(self) -> Call:
+        """Return the call in its turn; its time runs since it was begun beside."""
+        return attrs.evolve(
+            self._call, since=NEVER if self._answer.done() else self._since
+        )
 
     def claim(self) -> bool:
         """Tell whether nobody has begun the call; nobody else will from now on."""
@@ -37,6 +45,7 @@ class Ahead:
     def make(self) -> None:
         """Make the call, unless somebody has begun it."""
         if self.claim():
+            self._since = self._clock()
             try:
                 self._answer.set_result(self._function())
             except BaseException as exc:  # noqa: BLE001  # raised again in its turn

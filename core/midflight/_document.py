@@ -174,8 +174,8 @@ class Document:
             other: that document.
             changed: the names of the modules that differ.
         """
-        both = self.modules, other.modules
-        if all(len({doc[name].depends_on for doc in both}) == 1 for name in changed):
+        new, old = self.modules, other.modules
+        if all(new[name].depends_on == old[name].depends_on for name in changed):
             object.__setattr__(self, "build_order", other.build_order)
         blocks = other._blocks.copy()
         first = [names[0] for names, _ in blocks]

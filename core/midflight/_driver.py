@@ -9,6 +9,7 @@ takes the generator away from that thread and lets a fresh one go on with a
 from __future__ import annotations
 
 import contextvars
+import functools
 import threading
 from collections.abc import Callable, Collection, Generator
 from typing import Any, TypeVar, cast
@@ -50,6 +51,7 @@ class Call:
     hook: str
     limit: float
     late: Callable[[Any], Any] | None = None  # takes a result nobody waits for any more
+    since: float = NEVER  # when it was begun, if before its turn
 
 
 T = TypeVar("T")
@@ -192,13 +194,18 @@ class Driver:
         log.warning("%s: `%s` came back late", owner.label, call.hook)
         with self._changed:
             owed, owner.owed, owner.stuck = owner.owed, None, False
-        try:
-            if call.late is not None and result is not None:
-                call.late(result)
-            if owed is not None:
-                owed()
-        except BaseException as exc:  # noqa: BLE001  # a module may even exit
-            log.warning("%s", HookError(owner.label, call.hook, exc, owner.hides()))
+        late: Callable[[], Any] | None = (
+            functools.partial(call.late, result)
+            if call.late is not None and result is not None
+            else None
+        )
+        for clean in filter(None, (late, owed)):
+            try:
+                clean()
+            except BaseException as exc:  # noqa: BLE001  # a module may even exit
+                log.warning(
+                    "%s", HookError(owner.label, "clean-up", exc, owner.hides())
+                )
 
     def _enter(self, run: _Run, call: Call) -> bool:
         """Let the monitor watch a call, unless its owner hangs.
@@ -212,7 +219,10 @@ class Driver:
                 return False
             run.call = call
             now = self._system.monotonic()
-            run.due = min(now + call.limit, max(self._cap, now + _LEAST))
+            run.due = min(
+                now + call.limit,
+                max(min(self._cap, call.since + call.limit), now + _LEAST),
+            )
             if run.due < self._armed:
                 self._armed = run.due
                 self._changed.notify_all()

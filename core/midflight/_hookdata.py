@@ -26,8 +26,9 @@ class Loaded:
         token: what `hash` would have returned for just this read. Without it the core
             loads once more at the next look, since content may have come and gone
             between `hash` and `load`.
-        text: what its author wrote, YAML or JSON, if that is one text; whoever stores
-            the document can then keep comments and bytes as they are.
+        text: what its author wrote, YAML or JSON, if that is one text, as a string or
+            as UTF-8; whoever stores the document can then keep comments and bytes as
+            they are. Read, it is a string.
         layers: what it was made of, lowest first, if of several.
         author: who made this version, if the source knows.
     """
@@ -36,9 +37,14 @@ class Loaded:
     version: str | int | None = None
     positions: Positions | None = None
     token: str | None = None
-    text: str | None = attrs.field(default=None, repr=False)
+    _text: str | bytes | None = attrs.field(default=None, repr=False)
     layers: tuple[Layer, ...] = ()
     author: str = ""
+
+    @property
+    def text(self) -> str | None:
+        """What its author wrote; decoded only for whoever asks."""
+        return self._text.decode() if isinstance(self._text, bytes) else self._text
 
 
 @attrs.frozen(eq=False)

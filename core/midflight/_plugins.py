@@ -156,6 +156,7 @@ class PluginRegistry:
 class _Impl:
     """A hookimpl of an object or of its class: checked, and not bound."""
 
+    name: str
     hook: str
     takes: tuple[str, ...]
     wraps: bool
@@ -175,9 +176,7 @@ class Participant(Owner):
     target: Any = attrs.field(kw_only=True)
     deadline: float = attrs.field(kw_only=True)
     _hooks: Hooks = attrs.field(kw_only=True, repr=False)
-    _methods: dict[str, tuple[_Impl, Callable[..., Any]]] = attrs.field(
-        kw_only=True, repr=False
-    )
+    _methods: dict[str, _Impl] = attrs.field(kw_only=True, repr=False)
 
     def has(self, hook: str) -> bool:
         """Tell whether the object has that hook."""
@@ -186,7 +185,10 @@ class Participant(Owner):
     def invoke(self, hook: str, **arguments: Any) -> Any:
         """Call one hook on the calling thread, wrapped by the registered plugins."""
         arguments |= {"runtime": self._hooks.runtime, "participant": self.label}
-        caller, (impl, method) = getattr(self._hooks.hook, hook), self._methods[hook]
+        caller, impl = getattr(self._hooks.hook, hook), self._methods[hook]
+        method, adapt = getattr(self.target, impl.name), self._hooks.bridge.adapt
+        if impl.is_async:
+            method = adapt(method, self.label, hook, self.deadline)
         if caller.get_hookimpls():
             return caller.call_extra([method], arguments)
         # Nobody wraps it: the same result without a new HookImpl for each call.
@@ -195,7 +197,7 @@ class Participant(Owner):
     def call(self, hook: str, limit: float | None = None, **arguments: Any) -> Call:
         """Return the call of one hook, for the driver to make."""
         limit = self.deadline if limit is None else limit
-        grace = GRACE if self._methods[hook][0].is_async else 0
+        grace = GRACE if self._methods[hook].is_async else 0
         return Call(lambda: self.invoke(hook, **arguments), self, hook, limit + grace)
 
 
@@ -209,6 +211,7 @@ class Hooks:
         self.hook: Any = self._manager.hook
         # Of each class, the places of its hookimpls and slots; see `_implementations`.
         self._classes: dict[type, tuple[dict[str, _Impl | None], list[str]]] = {}
+        self._fitted: dict[type, dict[str, _Impl]] = {}
 
     def register(self, plugin: object, name: str | None = None) -> None:
         """Register a cross-cutting plugin.
@@ -250,20 +253,17 @@ class Hooks:
         """
         allowed, required = ROLES[role]
         methods = {}
-        for impl, method in self._implementations(label, target):
+        for impl, _ in self._implementations(label, target):
             if impl.hook not in allowed or impl.wraps:
                 raise PluginApiError.unknown(
                     label + f": a {role} has no hook", impl.hook, allowed
                 )
-            fitted = (
-                self.bridge.adapt(method, label, impl.hook, deadline)
-                if impl.is_async
-                else method
-            )
-            methods[impl.hook] = impl, fitted
+            methods[impl.hook] = impl
         if required not in methods:
             msg = f"{label}: a {role} needs the hook `{required}`, with @hookimpl"
             raise PluginApiError(msg)
+        known = self._fitted.setdefault(type(target), methods)
+        methods = known if known == methods else methods  # thousands share one
         return Participant(
             label, target=target, deadline=deadline, hooks=self, methods=methods
         )
@@ -305,6 +305,7 @@ class Hooks:
             return None
         hook, method = opts.get("specname") or name, getattr(target, name)
         return _Impl(
+            name,
             hook,
             takes=self._check(label, hook, method),
             wraps=bool(opts["wrapper"]),

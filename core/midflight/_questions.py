@@ -143,8 +143,11 @@ def planned(engine: Engine, document: Document, base: Document | None) -> Steps[
         InvalidConfigurationError: if a document is wrong.
         MidflightError: if the strategy fails.
     """
+    # A copy: of one snapshot, whatever is applied meanwhile; it knows these secrets.
+    engine = attrs.evolve(
+        engine, working={}, owners={}, views={} if base else engine.views
+    )
     if base is not None:
-        engine = attrs.evolve(engine, working={}, views={})
         typed = yield from engine.resolve(base, base.modules, None)
         running = {}
         for name, (kind, value) in typed.items():

@@ -80,6 +80,6 @@ def revealed(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     known = {key: revealed(each) for key, each in value.items()}
-    # Mostly there is none, and the same mapping will do.
-    same = all(map(is_, known.values(), value.values()))
+    # Mostly there is none, and the same mapping will do, if nobody can write into it.
+    same = type(value) is not dict and all(map(is_, known.values(), value.values()))
     return value if same else type(value)(known)

@@ -168,7 +168,7 @@ class Transaction:
                 continue  # it has not begun, and never will
             self._at = self._at if failed else module
             document = self._new.document
-            call = work.ahead.call if work.ahead else preparing(module, document)
+            call = work.ahead.turn() if work.ahead else preparing(module, document)
             try:
                 work.prepared = (yield call) if call else None
                 work.holds = True
@@ -182,7 +182,11 @@ class Transaction:
         for work, module in works:
             if module.kind.parallel and touched.isdisjoint(module.entry.depends_on):
                 call = preparing(module, self._new.document)
-                work.ahead = Ahead(call) if call else None
+                work.ahead = (
+                    Ahead(call, self._system.monotonic)
+                    if call and not call.owner.stuck  # an earlier one has come back
+                    else None
+                )
         begin([work.ahead for work, _ in works if work.ahead], self._system)
 
     def _discard(self) -> Steps[None]:

@@ -129,7 +129,7 @@ def _items(
                 path,
                 found=shown(ascii(key)),
             )
-        yield str(key), freeze(item, (*path, key), faults, depth + 1)
+        yield sys.intern(str(key)), freeze(item, (*path, key), faults, depth + 1)
 
 
 def _text(value: str, path: Path, faults: Faults) -> str:

@@ -250,7 +250,8 @@ def prepare(config: Any, document: Document, participant: str, runtime: Runtime)
         module to be started or restarted, on the new object; once more with the old
         configuration before a change is taken back.
     Thread: the one that applies, within the deadline; its own work goes on meanwhile.
-        Of a class with `parallel = True`: one beside, while others prepare.
+        Of a class with `parallel = True`: one beside, while others prepare, with all
+        that wraps it.
     Arguments: `config` is typed if the class has `Config`; `document` is the whole
         wanted document, for the sections the module reads.
     Returns: anything; it comes back as `prepared`.

@@ -89,6 +89,15 @@ def test_figures_come_from_the_run(scripts, run):
     assert "old" not in new
 
 
+def test_our_rows_say_what_was_lost(scripts, run):
+    """An edit that did not arrive is not hidden behind the median of the others."""
+    text = "<!-- table: ours -->\nold\n<!-- end -->\n"
+    rows = rows_of(scripts.page.filled(text, run, []))
+
+    assert {row["way"] for row in rows} == {"midflight"}
+    assert {row["lost"] for row in rows} == {"0"}
+
+
 def test_a_table_that_was_not_measured_stays(scripts, run):
     """A run of one benchmark leaves the tables of the others alone."""
     text = "<!-- table: reads -->\nold\n<!-- end -->\n"

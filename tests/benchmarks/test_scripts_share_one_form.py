@@ -60,6 +60,50 @@ def test_every_peer_is_in_the_group_of_peers(scripts, folder, root):
     assert installed <= {*scripts.common.PACKAGES}
 
 
+@pytest.mark.parametrize(
+    "row", [{"n": 0}, {"n": 5, "lost": 1}], ids=["not measured", "lost a change"]
+)
+def test_what_of_ours_failed_ends_a_script(scripts, row, tmp_path):
+    """A way of ours that failed is no gap in a table; one of a peer is."""
+    kept = tmp_path / "kept.json"
+    scripts.common.report("a", [{"way": "watchfiles", **row}], kept)
+
+    with pytest.raises(SystemExit, match="not measured, or changes were lost"):
+        scripts.common.report("b", [{"way": "midflight", **row}], kept)
+    assert [table["title"] for table in json.loads(kept.read_text())] == ["a", "b"]
+
+
+def test_our_rows_are_ours_whatever_they_stand_beside(scripts):
+    """A row that names Midflight is ours, also if it names a peer or a format."""
+    assert scripts.common.is_ours({"what": "JSON", "way": "midflight, after an edit"})
+    assert scripts.common.is_ours({"way": "parsed in full"})
+    assert not scripts.common.is_ours({"what": "JSON", "way": "json.loads"})
+
+
+def test_what_is_not_installed_is_named(scripts, capsys):
+    """Whoever reads a table knows what it has not."""
+    assert scripts.common.there("", "a floor")
+    assert scripts.common.there("midflight", "ours")
+    assert not scripts.common.there("no-such-peer", "its reload")
+    assert capsys.readouterr().out == (
+        "left out, no-such-peer is not installed: its reload\n"
+    )
+
+
+def test_a_benchmark_that_does_not_exist_is_refused(folder):
+    """A misspelt name measures nothing, and leaves no folder of results."""
+    done = subprocess.run(
+        [sys.executable, str(folder / "run.py"), "--quick", "raeds"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+    assert done.returncode == 2
+    assert "there is no raeds" in done.stderr
+
+
 def test_a_table_has_figures_ratio_and_versions(kept):
     """Each row says n, min, p50, p99 and the ratio to the floor."""
     [table] = kept

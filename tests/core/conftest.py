@@ -218,11 +218,15 @@ def plain_types(bench: Bench) -> dict[str, Callable[..., Any]]:
     class Parallel(Plain):
         parallel = True
 
+    class ParallelRigid(Rigid):
+        parallel = True
+
     return {
         "plain": Plain,
         "rigid": Rigid,
         "overlapping": Overlapping,
         "parallel": Parallel,
+        "parallel rigid": ParallelRigid,
     }
 
 
@@ -270,7 +274,10 @@ def async_types(bench: Bench) -> dict[str, Callable[..., Any]]:
         async def stop(self):
             await self._act("stop", None)
 
-    return {"async": Asynchronous}
+    class Parallel(Asynchronous):
+        parallel = True
+
+    return {"async": Asynchronous, "parallel async": Parallel}
 
 
 @pytest.fixture

@@ -11,7 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midflight import Diff, Document, Fault, Loaded, Place, Runtime, hookimpl
+from midflight import (
+    Applied,
+    Diff,
+    Document,
+    Fault,
+    Loaded,
+    ModuleConfig,
+    Place,
+    Runtime,
+    hookimpl,
+)
 from midflight.errors import Code, InvalidConfigurationError, dotted, shown
 from midflight.testing import FakeSource
 
@@ -416,7 +426,8 @@ def test_a_change_gives_the_document_that_a_new_process_would_have(edits):
     """What is taken over from the document before, digests and order, is still true."""
     source = FakeSource({"modules": entries(300)})
     with Runtime(source, modules={"plain": Plain}) as runtime:
-        for changed in (edits, {}, edits):
+        nothing: dict[str, Any] = {}
+        for changed in (edits, nothing, edits):
             source.set({"modules": entries(300, **changed)})
             runtime.reload()
             found, alone = (
@@ -464,3 +475,36 @@ def test_a_change_of_one_module_asks_for_a_tenth_of_the_modules_at_most():
 
         assert runtime.snapshot.digest == changed.digest
     assert 0 < len(modules.asked) < 100
+
+
+def by_hand(rate: int) -> Document:
+    """Return a document that a plugin makes of plain lists and mappings."""
+    one = ModuleConfig("one", "plain", {"rate": rate}, depends_on=["two"])  # type: ignore[arg-type]  # as plugins do
+    return Document({"one": one, "two": ModuleConfig("two", "plain")})
+
+
+def test_a_document_made_by_hand_is_taken_over_like_any_other():
+    """Its dependencies may stand in a list, which has no hash."""
+    source = Handed(by_hand(1))
+    with Runtime(source, modules={"plain": Plain}) as runtime:
+        source.document = by_hand(2)
+        outcome = runtime.reload()
+
+        assert isinstance(outcome, Applied), outcome.faults
+        assert runtime.snapshot.document.modules["one"].config["rate"] == 2
+        assert runtime.snapshot.document.build_order == ("two", "one")
+
+
+def test_a_module_cannot_write_into_a_document_made_by_hand():
+    """It is given a copy of what nobody has frozen."""
+
+    class Writes(Plain):
+        @hookimpl
+        def start(self, config):
+            config["rate"] = "written"
+
+    with Runtime(
+        Handed(Document({"one": ModuleConfig("one", "plain", {"rate": 1})})),
+        modules={"plain": Writes},
+    ) as runtime:
+        assert runtime.snapshot.document.modules["one"].config == {"rate": 1}

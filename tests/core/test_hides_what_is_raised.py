@@ -4,12 +4,12 @@ import json
 import threading
 import traceback
 import urllib.parse
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import pytest
 
-from midflight import Fault, Runtime, hookimpl
+from midflight import Document, Fault, Runtime, Secret, hookimpl
 from midflight.errors import Code, InvalidConfigurationError, TransientError, masked
 from midflight.testing import FakeSource, wait_until
 
@@ -164,3 +164,38 @@ def test_a_lifespan_that_begins_too_late_is_ended(caplog):
         slow.goes_on.set()
     wait_until(lambda: "came back late" in caplog.text)
     wait_until(lambda: slow.inside == 0)
+
+
+def test_a_plan_from_another_document_hides_its_secrets():
+    """A `structure` that raises shows none of what is planned, whatever is in force."""
+
+    class Strict:
+        Config: ClassVar = {"type": "object"}
+
+        def __init__(self, name):
+            self.name = name
+
+        @hookimpl
+        def start(self):
+            pass
+
+    class Quotes:
+        @hookimpl(tryfirst=True)
+        def structure(self, config):
+            if config:
+                msg = f"cannot read {config['password']}"
+                raise ValueError(msg)
+            return config
+
+    def document(config):
+        entry = {"type": "strict", "config": config}
+        return Document.from_mapping({"modules": {"m": entry}})
+
+    source = FakeSource(document({}).as_mapping())
+    with (
+        Runtime(source, modules={"strict": Strict}, plugins=[Quotes()]) as runtime,
+        pytest.raises(InvalidConfigurationError, match="cannot read") as raised,
+    ):
+        runtime.plan(document({"password": Secret(SECRET)}), base=document({}))
+
+    assert SECRET not in str(raised.value)

@@ -359,6 +359,39 @@ def test_an_object_whose_start_comes_back_late_is_stopped():
         assert runtime.module("a").config["rate"] == 1
 
 
+def test_a_discard_that_fails_does_not_keep_a_late_stop_away(caplog):
+    """What came back late is discarded, and then stopped if nobody wants it."""
+    release, stopped = threading.Event(), threading.Event()
+
+    class Late(Plain):
+        deadline = 0.2
+
+        @hookimpl
+        def prepare(self, config):
+            if config["rate"] == 2:
+                release.wait(10)
+            return "ready"
+
+        @hookimpl
+        def discard(self, prepared):
+            msg = f"cannot discard what is {prepared}"
+            raise ValueError(msg)
+
+        @hookimpl
+        def stop(self):
+            stopped.set()
+
+    with running(Late) as (runtime, source):
+        late = change(runtime, source, entry(2))
+        gone = change(runtime, source, {"modules": []})
+        release.set()
+        wait_until(stopped.is_set, "the stop that waited")
+
+        assert str(late.reason) == "prepare_refused"
+        assert isinstance(gone, Applied)
+    assert "cannot discard what is ready" in caplog.text
+
+
 def test_a_machine_without_threads_goes_on_once_the_hang_ends():
     """Where no thread can take over, the one that hangs is waited for."""
     refused: list[str] = []

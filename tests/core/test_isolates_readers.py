@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import attrs
 import pytest
 
-from midflight import Applied, Rejected, hookimpl
+from midflight import Applied, Document, Plan, Rejected, hookimpl
 from midflight.errors import InvalidConfigurationError
 from midflight.testing import wait_until
 
@@ -219,3 +220,31 @@ def test_a_view_bound_in_the_middle_of_a_change_is_not_left_behind(bench):
     changer.join(5)
 
     wait_until(lambda: views[0].current == Limits(2, 4), "the newer generation")
+
+
+def test_a_plan_is_of_one_generation(bench):
+    """What changes while a plan is made does not get into it by half."""
+    seen: list[tuple[set[str], set[str]]] = []
+    waiting: list[dict[str, Any]] = []
+
+    class Notes:
+        @hookimpl
+        def on_change(self, change):
+            seen.append((set(change.diff.old.modules), set(change.modules)))
+            return Plan.full(change.diff, "noted")
+
+    class Moving(dict):
+        def values(self):
+            """Let a change come in between, when the modules are compared."""
+            while waiting:
+                bench.change(waiting.pop())
+            return super().values()
+
+    bench.run(bench.document(1, names=("m1",)), strategy=Notes())
+    wanted = Document.from_mapping(bench.document(2, names=("m1",)))
+    waiting.append(bench.document(1, names=("m1", "m2")))
+    plan = bench.runtime.plan(Document(Moving(wanted.modules)))
+
+    assert bench.runtime.snapshot.generation == 2
+    assert seen[-1] == ({"m1"}, {"m1"})
+    assert [step.module for step in plan.steps] == ["m1"]

@@ -3,7 +3,9 @@ from __future__ import annotations
 import threading
 import time
 
-from midflight import Applied, Rejected
+import pytest
+
+from midflight import Applied, Rejected, RolledBack
 from midflight.testing import FakeSystem, wait_until
 
 NAMES = ("a", "b", "c")  # a change takes them from the last to the first
@@ -27,6 +29,19 @@ def at_once(bench, names=NAMES, wait=5):
     for name in names:
         bench.script(name, "prepare", lambda *_: meeting.wait())
     return meeting
+
+
+def as_time_passes(bench, raw):
+    """Return the outcome of a change that hangs, and the simulated seconds it took."""
+    outcomes, begun = [], bench.system.monotonic()
+    changing = threading.Thread(target=lambda: outcomes.append(bench.change(raw)))
+    changing.start()
+    met_by = time.monotonic() + 15
+    while not outcomes and time.monotonic() < met_by:
+        bench.system.advance(1)
+        changing.join(0.01)
+    [outcome] = outcomes
+    return outcome, bench.system.monotonic() - begun
 
 
 def test_modules_that_say_so_are_prepared_at_the_same_time(bench):
@@ -95,30 +110,77 @@ def test_the_first_that_refuses_is_the_one_that_is_named(bench):
 def test_one_that_hangs_refuses_the_change_and_loses_nothing(bench):
     """The others are discarded at once; its own result when it comes back."""
     bench.run(bench.document(1, names=NAMES, kind="parallel"))
-    met, outcomes = threading.Barrier(2, timeout=5), []
+    met = threading.Barrier(2, timeout=5)
 
     def hang(_module, _config):
         met.wait()
         bench.block()
 
-    def change():
-        outcomes.append(bench.change(bench.document(2, names=NAMES, kind="parallel")))
-
     bench.script("c", "prepare", hang)
     bench.script("b", "prepare", lambda *_: met.wait())
-    changing = threading.Thread(target=change)
-    changing.start()
-    met_by = time.monotonic() + 15
-    while not outcomes and time.monotonic() < met_by:
-        bench.system.advance(1)
-        changing.join(0.01)
+    outcome, _ = as_time_passes(bench, bench.document(2, names=NAMES, kind="parallel"))
 
-    [outcome] = outcomes
     assert isinstance(outcome, Rejected)
     assert "deadline" in str(outcome.faults[0]) or "E_TIMEOUT" in str(outcome.faults[0])
     assert bench.values() == {name: {"v": 1} for name in NAMES}
     bench.released.set()
     wait_until(lambda: ended(bench, 2 * len(NAMES)), "the late result to be discarded")
+
+
+def test_those_that_hang_together_are_given_up_together(bench):
+    """A deadline counts from when a call began, not from its turn."""
+    bench.run(bench.document(1, names=NAMES, kind="parallel"))
+    met = threading.Barrier(len(NAMES), timeout=5)
+
+    def hang(_module, _config):
+        met.wait()
+        bench.block()
+
+    for name in NAMES:
+        bench.script(name, "prepare", hang)
+    raw = bench.document(2, names=NAMES, kind="parallel")
+    outcome, seconds = as_time_passes(bench, raw)
+
+    assert isinstance(outcome, Rejected)
+    assert "within 100 s" in str(outcome.faults[0])
+    assert seconds < 1.5 * bench.runtime._engine.deadline
+    bench.released.set()
+    wait_until(lambda: ended(bench, 2 * len(NAMES)), "the late results' discarding")
+
+
+def test_what_was_ready_in_time_is_taken_however_late_its_turn(bench):
+    """One that ended long ago has not overrun, though those before it took long."""
+    raws = [bench.document(v, names=NAMES, kind="parallel") for v in (1, 2)]
+    for raw in raws:
+        raw["modules"][1]["type"] = "plain"
+    bench.run(raws[0])
+
+    def long(*_):
+        wait_until(lambda: "a" in {name for name, *_ in bench.prepared[3:]})
+        bench.system.advance(0.9 * bench.runtime._engine.deadline)
+
+    bench.script("c", "prepare", long)
+    bench.script("b", "prepare", long)
+    outcome = bench.change(raws[1])
+
+    assert isinstance(outcome, Applied), outcome.faults
+
+
+def test_one_that_still_hangs_is_not_begun_again(bench):
+    """An earlier call has not come back: neither in its turn nor beside is another."""
+    bench.run(bench.document(1, names=NAMES, kind="parallel"))
+    bench.script("a", "prepare", bench.block)
+    as_time_passes(bench, bench.document(2, names=NAMES, kind="parallel"))
+    bench.forget()
+    again = threading.Event()
+    bench.script("a", "prepare", lambda *_: again.set(), value=3)
+    bench.script("c", "prepare", lambda *_: again.wait(0.2), value=3)
+
+    outcome = bench.change(bench.document(3, names=NAMES, kind="parallel"))
+
+    assert isinstance(outcome, Rejected)
+    assert "was not called" in str(outcome.faults[0])
+    assert "a" not in bench.calls("prepare")
 
 
 def test_what_has_not_begun_when_one_refuses_never_begins(bench, monkeypatch):
@@ -132,6 +194,74 @@ def test_what_has_not_begun_when_one_refuses_never_begins(bench, monkeypatch):
 
     assert isinstance(outcome, Rejected)
     assert bench.calls("prepare") == ["c"]
+
+
+@pytest.mark.parametrize("kind", ["parallel", "parallel rigid", "parallel async"])
+@pytest.mark.parametrize("hook", ["prepare", "commit", "probe"])
+@pytest.mark.parametrize("who", NAMES)
+def test_whichever_of_them_fails_all_is_as_before(bench, kind, hook, who, fault):
+    """No value has changed, and what was prepared was used or discarded, once."""
+    bench.run(bench.document(1, names=NAMES, kind=kind))
+    commit = "start" if kind == "parallel rigid" else "reconfigure"
+    bench.script(who, commit if hook == "commit" else hook, fault)
+
+    outcome = bench.change(bench.document(2, names=NAMES, kind=kind))
+
+    assert isinstance(outcome, Rejected if hook == "prepare" else RolledBack)
+    assert bench.runtime.snapshot.generation == 1
+    bench.unscript()
+    if hook != "prepare":  # else one of the faults has written into what was running
+        assert bench.values() == {name: {"v": 1} for name in NAMES}
+    assert ended(bench)
+    assert bench.change(bench.document(3, names=NAMES, kind=kind)).ok
+    assert bench.values() == {name: {"v": 3} for name in NAMES}
+
+
+def test_a_thousand_take_few_threads_and_leave_none(bench):
+    """At most eight beside, which end with the change."""
+    names = tuple(f"n{at}" for at in range(1000))
+    bench.run(bench.document(1, names=names, kind="parallel"))
+    threads = set()
+    for name in names:
+        bench.script(
+            name, "prepare", lambda *_: threads.add(threading.current_thread())
+        )
+
+    outcome = bench.change(bench.document(2, names=names, kind="parallel"))
+
+    assert isinstance(outcome, Applied), outcome.faults
+    assert ended(bench, 2 * len(names))
+    assert len(threads) <= 9
+    helpers = [each for each in threads if each.name == "midflight-prepare"]
+    wait_until(lambda: not any(each.is_alive() for each in helpers), "their end")
+
+
+def test_a_stop_does_not_wait_for_those_that_hang_beside(bench):
+    """It ends in its time, however many calls have not come back."""
+    runtime = bench.run(bench.document(1, names=NAMES, kind="parallel"))
+    met = threading.Barrier(len(NAMES) + 1, timeout=5)
+
+    def hang(_module, _config):
+        met.wait()
+        bench.block()
+
+    for name in NAMES:
+        bench.script(name, "prepare", hang)
+    raw = bench.document(2, names=NAMES, kind="parallel")
+    changing = threading.Thread(target=bench.change, args=(raw,))
+    changing.start()
+    met.wait()
+    begun, stopping = bench.system.monotonic(), threading.Thread(target=runtime.stop)
+    stopping.start()
+    met_by = time.monotonic() + 10
+    while stopping.is_alive() and time.monotonic() < met_by:
+        bench.system.advance(0.1)
+        stopping.join(0.01)
+    changing.join(5)
+
+    assert not stopping.is_alive()
+    assert not changing.is_alive()
+    assert bench.system.monotonic() - begun < 12
 
 
 def test_a_reload_from_within_waits_for_nobody(bench):

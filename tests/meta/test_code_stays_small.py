@@ -76,7 +76,7 @@ def test_core_is_small(core):
 
     assert aside == {"following.py"}
     assert sizes.keys() > doors | {"errors.py", "hookspecs.py", "_runtime.py"}
-    assert sum(size for name, size in sizes.items() if name not in aside) < 2180
+    assert sum(size for name, size in sizes.items() if name not in aside) < 2210
 
 
 def test_modules_are_short(source):

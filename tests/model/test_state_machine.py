@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import json
 import os
 import threading
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -225,6 +228,50 @@ class Model:
         return "rejected" if self.rejected else "healthy"
 
 
+class Written(FakeSource):
+    """A source whose content is a text, read as a file or a stored document is.
+
+    Args:
+        form: `yaml`, with one entry of `modules:` below the other, or `json`.
+    """
+
+    numbers = itertools.count()
+
+    def __init__(self, raw, form):
+        super().__init__(raw)
+        self.form, self.path = form, f"flight-{next(self.numbers)}"
+
+    @hookimpl
+    def load(self, runtime):
+        found = super().load()
+        text = (as_yaml if self.form == "yaml" else as_json)(found.document)
+        return attrs.evolve(
+            runtime.parse(text.encode(), self.form, self.path),
+            version=found.version,
+            token=found.token,
+        )
+
+
+def as_json(raw):
+    """Write a content as JSON, one value in a line."""
+    return json.dumps(raw, indent=1)
+
+
+def as_yaml(raw):
+    """Write a content as YAML, in blocks where modules are in their list."""
+    if not isinstance(raw, dict) or not all(
+        isinstance(m, dict) for m in raw["modules"]
+    ):
+        return json.dumps(raw).replace("Infinity", ".inf")
+    lines = ["modules:" if raw["modules"] else "modules: []"]
+    for entry in raw["modules"]:
+        pairs = [f"{key}: {json.dumps(value)}" for key, value in entry.items()]
+        lines.append("- " + "\n  ".join(pairs))
+    rest = {key: value for key, value in raw.items() if key != "modules"}
+    lines += [f"{key}: {json.dumps(value)}" for key, value in rest.items()]
+    return "\n".join(lines).replace("Infinity", ".inf") + "\n"
+
+
 class Flight(RuleBasedStateMachine):
     """Drives a real runtime and its model side by side."""
 
@@ -237,13 +284,18 @@ class Flight(RuleBasedStateMachine):
             name: type(name, (cls,), {"world": self.world})
             for name, cls in TYPES.items()
         }
-        self.source = FakeSource({"modules": []})
+        self.source: Any = None
         self.model = Model()
         self.generation = 1
         self.runtime: Any = None
 
-    @initialize(strategy=st.sampled_from(["surgical", "partial", "full"]))
-    def begin(self, strategy):
+    @initialize(
+        strategy=st.sampled_from(["surgical", "partial", "full"]),
+        form=st.sampled_from(["yaml", "json", None]),
+    )
+    def begin(self, strategy, form):
+        empty: dict[str, Any] = {"modules": []}
+        self.source = Written(empty, form) if form else FakeSource(empty)
         self.runtime = Runtime(
             self.source,
             modules=self.modules,

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from midflight import Document, Runtime, Secret, hookimpl
+from midflight import Document, ModuleConfig, Runtime, Secret, hookimpl
 from midflight.errors import SourceUnavailableError
 from midflight.testing import FakeModule
 from midflight_plugins.state._lastgood import KEPT
@@ -336,3 +336,24 @@ def test_every_document_comes_back_as_it_was(sections, values):
 
     assert again.digest == document.digest
     assert list(again.modules) == list(document.modules)
+
+
+def test_what_could_not_be_written_leaves_no_trace():
+    """After a document that cannot be kept, the one before is written as it is."""
+
+    class Stamp(datetime.datetime):
+        """No date of ours: a document can hold none."""
+
+    def document(n, at):
+        modules = {
+            "web": ModuleConfig("web", "fake", {"n": n}),
+            "clock": ModuleConfig("clock", "fake", {"at": at}),
+        }
+        return Document(modules)
+
+    encoder, good = Encoder(), document(1, datetime.date(2026, 1, 1))
+    encoder.encode(good)
+    with pytest.raises(TypeError, match="Stamp"):
+        encoder.encode(document(2, Stamp(2026, 1, 1)))
+
+    assert decode(encoder.encode(good)) == good

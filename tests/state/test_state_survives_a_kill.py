@@ -146,13 +146,13 @@ def sweep(tmp_path_factory):
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_there_are_many_steps_and_the_last_is_past_the_end(sweep):
     """The sweep goes through all of them, up to a child that ends by itself."""
     assert len(sweep) > 150
@@ -161,7 +161,7 @@ def test_there_are_many_steps_and_the_last_is_past_the_end(sweep):
     assert {each["told"] for each in sweep} == {0, 1, 2, 3, 4, 5}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_what_was_told_is_what_a_restart_runs(sweep):
     """The last one that was told, or the one under way, whole; and it says so."""
     wrong = [
@@ -177,7 +177,7 @@ def test_what_was_told_is_what_a_restart_runs(sweep):
     assert all(each["notes"].startswith("running the last good") for each in running)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_journal_is_whole_after_each_kill(sweep):
     """Before the service is started again, and after; no decision told is missing."""
     assert [each for each in sweep if each["r"]] == []
@@ -186,7 +186,7 @@ def test_the_journal_is_whole_after_each_kill(sweep):
     assert [e for e in sweep if "records" in e and e["records"] < e["told"]] == []
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_nothing_half_written_stays(sweep):
     """The next start removes what the kill left."""
     assert [each for each in sweep if each.get("left")] == []

@@ -6,11 +6,14 @@ Each request is a line in the file `requests`: what was asked, and what was answ
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import gzip
 import hashlib
 import http.server
 import json
 import pathlib
+import socket
 import socketserver
 import ssl
 import sys
@@ -19,6 +22,20 @@ import time
 
 FOLDER = pathlib.Path.cwd()
 CHANGED = threading.Condition()
+TOLD: dict[str, list] = collections.defaultdict(list)  # the streams of each path
+
+
+def tag_of(data):
+    """Return the strong ETag of a text; tests write no text twice where that counts."""
+    return f'"{hashlib.sha256(data).hexdigest()[:20]}"'
+
+
+def document(data):
+    """Return the event that stands for a read; what it cannot say is a bare hint."""
+    if not data or b"\r" in data:
+        return b"event: changed\ndata: look\n\n"
+    lines = b"".join(b"data: " + line + b"\n" for line in data.split(b"\n"))
+    return b"event: document\nid: " + tag_of(data).encode() + b"\n" + lines + b"\n"
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -39,6 +56,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         new.rename(file)
         with CHANGED:
             CHANGED.notify_all()
+        self.answer(200)
+
+    def do_POST(self):
+        """Send what is posted to every stream of `told`; end them if it is nothing."""
+        sent = self.rfile.read(int(self.headers["Content-Length"]))
+        for stream in TOLD.pop(self.path, ()) if not sent else TOLD[self.path]:
+            with contextlib.suppress(OSError):  # it was left
+                stream.wfile.write(sent)
+                if not sent:
+                    stream.connection.shutdown(socket.SHUT_RDWR)
         self.answer(200)
 
     def answer(self, status, data=b"", **headers):
@@ -73,7 +100,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if data is None:
             self.answer(404)
             return
-        etag = ("W/" if weak else "") + f'"{hashlib.sha256(data).hexdigest()[:20]}"'
+        etag = ("W/" if weak else "") + tag_of(data)
         tags = {"ETag": etag} if tagged else {}
         if tagged and self.headers.get("If-None-Match") == etag:
             self.answer(304, **tags)
@@ -195,7 +222,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"data: one\n\ndata: two\n\n")
         time.sleep(60)
 
-    def way_events(self):
+    def way_events(self, written=lambda _: b"event: changed\ndata: look\n\n"):
         """Send an event whenever the file is another one."""
         known = self.data()  # before the client may think that it is told of changes
         self.answer(200, Content_Type="text/event-stream", Content_Length="9999999999")
@@ -203,9 +230,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
             with CHANGED:
                 CHANGED.wait(0.005)
             if known != (known := self.data()):
-                self.wfile.write(b"event: changed\ndata: look\n\n")
+                self.wfile.write(written(known))
             elif not int(time.monotonic() * 200) % 20:
                 self.wfile.write(b": still here\n\n")
+
+    def way_documents(self):
+        """Send the whole text with its ETag, as the README of midflight-http says."""
+        self.way_events(document)
+
+    def way_told(self):
+        """Send what is posted, and nothing else."""
+        TOLD[self.path].append(self)  # before the client may think that it is told
+        self.answer(200, Content_Type="text/event-stream", Content_Length="9999999999")
+        time.sleep(60)
 
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):

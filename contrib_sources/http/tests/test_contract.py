@@ -60,6 +60,15 @@ class TestEvents(TestHttp):
         return 100
 
 
+class TestDocuments(TestHttp):
+    """Events that stand for the read they lead to."""
+
+    @pytest.fixture
+    def source(self, page):
+        sse = f"/documents/{page.file.name}"
+        return page.source(sse=sse, poll=0.5, timeout=2)
+
+
 class TestPassword(TestWithoutETag):
     @pytest.fixture
     def source(self, page):

@@ -26,10 +26,11 @@ class Encoder:
     def encode(self, document: Document) -> bytes:
         """Return a document as bytes, with its secrets in clear: seal them."""
         diff, texts = Diff.between(self._before, document), self._texts
+        names = (*diff.added, *diff.modified)
+        new = {name: _text(document.modules[name].as_mapping()) for name in names}
         for name in diff.removed:
-            texts.pop(name, None)
-        for name in (*diff.added, *diff.modified):
-            texts[name] = _text(document.modules[name].as_mapping())
+            del texts[name]
+        texts.update(new)
         self._before = document
         modules = ",".join(map(texts.__getitem__, document.modules))
         sections = _text(dict(document.sections))
