@@ -15,6 +15,14 @@ from midflight_plugins.file import FileSource
 Write = Callable[..., Path]
 
 
+@pytest.fixture(scope="class")  # of a function; Hypothesis wants none by that name
+def shortcut() -> Iterator[None]:
+    """Let edits be read by the shortcut, also under `nox -s paths`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MIDFLIGHT_FULL_PARSE", raising=False)
+        yield
+
+
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     """Write files by relative path; return the first."""

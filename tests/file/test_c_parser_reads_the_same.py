@@ -65,6 +65,17 @@ def test_ordinary_documents_are_read_by_the_c_parser(text: str) -> None:
 
 
 @needs_c
+@pytest.mark.parametrize("odd", ["\ue000", "\ue001"])
+@pytest.mark.parametrize("form", ["{}", '"{}"', '"\\u{:04x}"', '"\\U{:08X}"'])
+def test_a_character_for_private_use_stays_what_it_is(odd: str, form: str) -> None:
+    """A text may hold, or give by an escape, what stands for a colon on the way."""
+    word = form.format(odd if "{}" in form else ord(odd))
+    for text in (f"a: [{word}, h:80]\n", f"a: [{word}]\nb: [c, /d?e]\n"):
+        assert not FUZZ["look"](text, Counter())
+        assert parsed(text).value["a"][0] == odd
+
+
+@needs_c
 @pytest.mark.parametrize("text", DOUBTFUL.values(), ids=DOUBTFUL)
 def test_what_the_parsers_read_differently_is_left_to_the_other(text: str) -> None:
     """A text of which the two are known to differ is not for the C parser."""
@@ -146,6 +157,17 @@ def test_another_build_of_the_c_parser_is_not_asked(
     assert not asked
 
 
+def test_a_release_of_ruamel_yaml_without_a_c_parser_is_read_all_the_same(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the C parser was, there may be nothing in the next release."""
+    monkeypatch.delattr("ruamel.yaml.cyaml.CParser")
+    _events.c_parser.cache_clear()
+
+    assert parsed("a: 1\n").value == {"a": 1}
+    assert not asked
+
+
 def test_without_the_extra_everything_is_read_as_ever() -> None:
     """The default installation has no C parser, and needs none."""
     code = """
@@ -200,6 +222,20 @@ def test_a_value_that_is_left_out_is_where_its_key_is(
 
     assert found.spots["b",] == (2, 1)
     assert found.spots["c", "d"] == (4, 5)
+
+
+def test_another_release_of_ruamel_yaml_is_asked_as_it_documents(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is private there may be otherwise in the next patch release."""
+    text = "a: [1, {b: 'c'}]\nd: &d |\n  e\nf: *d\n"
+    known = FUZZ["by_python"](text)
+    monkeypatch.setattr("ruamel.yaml.version_info", (0, 19, 99))
+    _events._classes.cache_clear()
+    other = FUZZ["by_python"](text)
+
+    assert _events._classes.cache_info().currsize == 0
+    assert FUZZ["told"](other) == FUZZ["told"](known)
 
 
 @pytest.mark.parametrize("before", ["", "\r", "\n", "\r\n", "\ufeff", "# c\r"])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 FUZZ = runpy.run_path(str(Path(__file__).with_name("fuzz_incremental.py")))
 RUNS = 20
 DOCUMENTS = 20_000
+pytestmark = pytest.mark.usefixtures("shortcut")
 
 
 @pytest.mark.parametrize("seed", range(RUNS))

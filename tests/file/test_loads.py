@@ -325,3 +325,24 @@ def test_the_token_is_that_of_the_bytes_whatever_was_read_before(write, size):
         assert token == source.hash() == FileSource(path).hash()
 
     assert len(tokens) == 13
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_in_large_parts(
+    write: Any, load: Any, monkeypatch: Any
+) -> None:
+    """Who writes in place begins with nothing: that says nothing about the size."""
+    path = write({"app.json": ""})
+    parts: list[bytes] = []
+    text, read = json.dumps({"note": "x" * 1_000_000}), os.read
+
+    def late(handle: int, size: int) -> bytes:
+        if not parts:
+            path.write_text(text)
+        parts.append(read(handle, size))
+        return parts[-1]
+
+    monkeypatch.setattr(os, "read", late)
+    document = load(FileSource(path))
+
+    assert len(document.sections["note"]) == 1_000_000
+    assert len(parts) < 50

@@ -157,6 +157,7 @@ def test_keeps_the_text_to_the_byte(parse: Any) -> None:
     assert parse(data, "yaml", NAME).text.encode() == data
 
 
+@pytest.mark.usefixtures("shortcut")
 def test_an_edit_of_one_module_reads_that_module(parse: Any, parsed: Any) -> None:
     """Of a thousand modules, one that changed is read again, and none other."""
     first = parse(app(1_000), "yaml", NAME).document
@@ -175,6 +176,7 @@ def test_an_edit_of_one_module_reads_that_module(parse: Any, parsed: Any) -> Non
     )
 
 
+@pytest.mark.usefixtures("shortcut")
 @pytest.mark.parametrize("form", ["json", "toml"])
 def test_an_edit_of_one_module_leaves_the_others(parse: Any, form: str) -> None:
     """In every format all but the changed module are the very same objects."""
@@ -264,6 +266,7 @@ def test_the_same_bytes_are_not_read_again(parse: Any, parsed: Any) -> None:
     assert parsed == []
 
 
+@pytest.mark.usefixtures("shortcut")
 def test_an_edit_after_a_faulty_one_is_read_by_itself(parse: Any, parsed: Any) -> None:
     """What was refused does not take the place of the last good text."""
     parse(app(100), "yaml", NAME)

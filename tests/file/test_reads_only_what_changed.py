@@ -14,6 +14,8 @@ from midflight_plugins.file._limits import Limits
 from midflight_plugins.file._sample import Sampler
 from midflight_plugins.file._unit import build, rebuild
 
+pytestmark = pytest.mark.usefixtures("shortcut")
+
 LIMITS = Limits()
 HEAD = "a: 1\nmodules:\n"
 ITEM = "  - name: {0}\n    type: t\n    config:\n      rate: {1}\n"
@@ -512,6 +514,21 @@ def test_now_and_then_a_read_is_repeated_in_full(monkeypatch: Any) -> None:
         sampler, repeated = sampled(one, other, reads)
         assert repeated is expected
         assert not sampler.failed
+
+
+def test_where_no_thread_is_to_be_had_a_read_is_not_repeated(monkeypatch: Any) -> None:
+    """The check is an extra: what was read is given all the same."""
+
+    def refuse(thread: threading.Thread) -> None:
+        msg = f"can't start new thread {thread.name}"
+        raise RuntimeError(msg)
+
+    monkeypatch.setenv("MIDFLIGHT_FULL_PARSE", "2")
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(_unit, "_sampler", Sampler())
+    shorts = [both(app(3), app(3, m1=7))[0] for _ in range(2)]
+
+    assert None not in shorts
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,7 @@ def test_without_a_state_directory_nothing_is_kept(
     assert [*tmp_path.iterdir()] == [file]
 
 
+@pytest.mark.usefixtures("shortcut")
 def test_a_restart_after_an_edit_reads_the_edited_modules(
     write: Any, start: Start, parsed: Any
 ) -> None:
@@ -166,6 +167,7 @@ def test_a_restart_after_an_edit_reads_the_edited_modules(
     assert same(document, real(file))
 
 
+@pytest.mark.usefixtures("shortcut")
 def test_edits_of_many_modules_are_read_one_by_one(
     write: Any, start: Start, parsed: Any
 ) -> None:
@@ -182,6 +184,7 @@ def test_edits_of_many_modules_are_read_one_by_one(
     assert same(document, real(file))
 
 
+@pytest.mark.usefixtures("shortcut")
 def test_the_first_edit_after_a_restart_reads_one_module(
     write: Any, start: Start, state: Path, parsed: Any
 ) -> None:
@@ -237,6 +240,7 @@ def test_imported_files_are_kept_each_by_itself(
     assert same(less, real(file))
 
 
+@pytest.mark.usefixtures("shortcut")
 def test_a_stored_text_is_kept_as_well(state: Path, parsed: Any) -> None:
     """Bytes that a source fetches from elsewhere start from the cache too."""
     runtime = Runtime("memory:", state_dir=state)

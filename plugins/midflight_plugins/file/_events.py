@@ -27,7 +27,10 @@ _DIRECTIVE = re.compile("(?:^|[\r\n\ufeff])%")
 _INNER = re.compile(r"(?<=[0-9A-Za-z_./-])[:?](?=[0-9A-Za-z_/])")
 _MASKS = {":": "\ue000", "?": "\ue001"}
 _UNMASKED = {ord(mask): plain for plain, mask in _MASKS.items()}
-_KNOWN = (0, 19)  # of ruamel.yaml: what `_steady` was written for
+# A mask that the text itself holds, or gives by an escape.
+_TAKEN = re.compile(r"[\ue000\ue001]|\\(?:u|U0000)[Ee]00[01]")
+# Of ruamel.yaml: those that `_steady` was compared with. It uses what is private there.
+_KNOWN = ((0, 19, 0), (0, 19, 1))
 # What a parser wants to know of its user; `False` keeps it from leaving itself here.
 _LOADER = types.SimpleNamespace(comment_handling=None, _parser=False)
 
@@ -59,7 +62,7 @@ def c_parser() -> Any:
     """Return the class of the C parser, or `None` if it is not installed."""
     try:
         found = importlib.import_module("ruamel.yaml.cyaml").CParser
-    except ImportError:
+    except (ImportError, AttributeError):
         return None
     # There is another build of it, with which nothing was compared.
     known = found.__module__ == "ruamel.yaml.clib._ruamel_yaml"
@@ -95,9 +98,7 @@ def from_c(text: str) -> Iterator[Any]:
 
 def _masked(text: str) -> str:
     """Hide what the C parser refuses inside of braces, as in `[http://a:80/?b=1]`."""
-    if not ("[" in text or "{" in text) or any(
-        mask in text for mask in _MASKS.values()
-    ):
+    if not ("[" in text or "{" in text) or _TAKEN.search(text):
         return text
     return _INNER.sub(lambda found: _MASKS[found[0]], text)
 
@@ -121,7 +122,7 @@ def from_python(text: str) -> Iterator[Any]:
     """Return the events that ruamel.yaml's own parser finds."""
     from ruamel.yaml import version_info
 
-    if version_info[:2] != _KNOWN or _DIRECTIVE.search(text):
+    if version_info not in _KNOWN or _DIRECTIVE.search(text):
         return iter(reader()(typ="safe", pure=True).parse(text))
     return _steady(text)
 

@@ -80,7 +80,7 @@ class Tree:
         return Document(freeze(merged.modules), frozen.sections)
 
     @property
-    def text(self) -> str | None:
+    def text(self) -> bytes | None:
         """What the author wrote, if all of it is one file of YAML or JSON."""
         units = tuple(self.units.values())
         return units[0].text if len(units) == 1 else None

@@ -91,7 +91,8 @@ def _read_open(
         return FileBytes(path, real=real, problem="size", size=status.st_size)
     parts: list[bytes] = []
     left = max_size + 1
-    at_once = status.st_size + 1  # so that the bytes are not copied together
+    # The whole, so that it is not copied together; it may be longer than it was.
+    at_once = max(status.st_size + 1, _BLOCK)
     while left and (part := os.read(handle, min(left, at_once))):
         parts.append(part)
         left -= len(part)

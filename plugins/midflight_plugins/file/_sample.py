@@ -6,6 +6,7 @@ Larger files are left out: a parse that takes seconds would slow the service dow
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import os
@@ -47,7 +48,8 @@ class Sampler:
         if share and size <= _LARGEST and next(self._reads) % share == 0:
             timer = threading.Timer(self._later, self._compare, (name, given, full))
             timer.name, timer.daemon = "midflight-sample", True
-            timer.start()
+            with contextlib.suppress(RuntimeError):  # no thread is to be had
+                timer.start()
 
     def _compare(
         self, name: str, given: Document, full: Callable[[], Document | None]

@@ -71,14 +71,14 @@ class Unit:
     _modules: dict[str, dict[Path, Spot]] = attrs.field(factory=dict)
 
     @property
-    def text(self) -> str | None:
+    def text(self) -> bytes | None:
         """What its author wrote: YAML or JSON that names no other file, else `None`.
 
         A byte order mark stays, so that it can be stored as it is.
         """
         form = self.form or suffix(self.name)
         alone = not (self.imports or self.workflows)
-        return self.data.decode() if alone and form in _TEXTS else None
+        return self.data if alone and form in _TEXTS else None
 
     def place(self, path: Path) -> Place:
         """Return the place of a path, or of its nearest parent."""
