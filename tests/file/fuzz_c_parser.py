@@ -7,6 +7,7 @@ read some thousands of documents. It needs the extra `fast`.
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import random
 import runpy
@@ -300,13 +301,19 @@ def made(dice: random.Random, seeds: list[str]) -> str:
     return text if dice.random() < 0.4 else mutated(dice, text)
 
 
-def seeds() -> list[str]:
-    """Return the bad inputs and sample files of this repository, if they are small."""
+def seeds(corpus: Path | None = None) -> list[str]:
+    """Return bad inputs and sample files, of this repository and a folder; small ones.
+
+    Args:
+        corpus: a folder of YAML, such as the YAML test suite.
+    """
     root = Path(__file__).parents[2]
     rows = runpy.run_path(str(root / "tests/data/bad_inputs.py"))["ROWS"]
     texts = [data for row in rows for data in row.files.values()]
     for folder in ("tests/data", "examples"):
         texts += [file.read_bytes() for file in sorted((root / folder).rglob("*.y*ml"))]
+    if corpus:
+        texts += [file.read_bytes() for file in corpus.rglob("*") if file.is_file()]
     decoded = (decode(text, "", []) for text in texts if len(text) < 3_000)
     return [text for text in decoded if text is not None]
 
@@ -375,9 +382,13 @@ def look(text: str, seen: Counter[str], *, ours: bool = True) -> str:
     return ""
 
 
-def fuzz(documents: int, seed: int, say: Callable[[str], None]) -> list[str]:
-    """Read so many documents; return what is wrong."""
-    dice, pool, seen, wrong = random.Random(seed), seeds(), Counter[str](), []
+def fuzz(
+    documents: int, seed: int, say: Callable[[str], None], corpus: Path | None = None
+) -> list[str]:
+    """Read each document of a corpus, then so many made ones; return what is wrong."""
+    dice, pool, seen = random.Random(seed), seeds(corpus), Counter[str]()
+    wrong = list(filter(None, (look(text, seen) for text in pool)))
+    say(f"of {len(pool):,} samples: {dict(seen)}, wrong: {wrong}")
     for count in range(1, documents + 1):
         raw = made(dice, pool).encode(errors="replace")
         text = decode(raw, "", [])
@@ -396,11 +407,13 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--documents", type=int, default=100_000)
     options.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(2)))
+    options.add_argument("--corpus", type=Path, help="a folder of YAML, read first")
     given = options.parse_args()
     if _events.c_parser() is None:
         raise SystemExit("it needs the extra `fast`")
     print(f"seed {given.seed}")
-    wrong = fuzz(given.documents, given.seed, lambda line: print(line, flush=True))
+    say = functools.partial(print, flush=True)
+    wrong = fuzz(given.documents, given.seed, say, given.corpus)
     return bool(wrong)
 
 

@@ -12,6 +12,7 @@ import multiprocessing
 import random
 import runpy
 import sys
+import textwrap
 import time
 from collections import Counter
 from pathlib import Path
@@ -141,6 +142,39 @@ def chain(seed: str, form: str, found: Found) -> None:
             text, unit = now, good
 
 
+def placed(text: str) -> list[str]:
+    """Put a foreign text at each place of a document: head, tail, value, module."""
+    inner = textwrap.indent(text, "      ")
+    return [
+        f"{text}\n{modules_of()}",
+        f"{modules_of()}\n{text}",
+        modules_of(f"\n{inner}\n"),
+        modules_of("1", f"{textwrap.indent(text, '  ')}\n"),
+    ]
+
+
+def modules_of(value: str = "1", more: str = "") -> str:
+    """Return three modules; the one in the middle has the value, and more after it."""
+    ends = [f"  - name: {name}\n    type: t\n" for name in "abc"]
+    ends[1] += f"    config:\n      x: {value}\n{more}"
+    return "modules:\n" + "".join(ends)
+
+
+def read_all(folder: Path, found: Found) -> None:
+    """Read each text of a folder as a part of documents, whole and without a line."""
+    for file in sorted(each for each in folder.rglob("*") if each.is_file()):
+        text = file.read_bytes().decode(errors="replace")
+        for now in placed(text):
+            before = build("a.yaml", modules_of().encode(), "a", LIMITS)
+            unit = compare(before, now.encode(), found, str(file), look=True)
+            lines = now.splitlines(keepends=True)
+            for at in range(len(lines))[:: 1 + len(lines) // 20]:
+                edit = "".join([*lines[:at], *lines[at + 1 :]])
+                compare(unit, edit.encode(), found, f"{file}:{at}", look=at % 5 == 0)
+            other = now.replace("- name: a\n", "- name: a\n    y: 2\n", 1)
+            compare(unit, other.encode(), found, f"{file}:other", look=True)
+
+
 def run(documents: int, seed: int, forms: tuple[str, ...] = FORMS) -> Found:
     """Compare so many documents, and return what was found."""
     found = Found()
@@ -159,7 +193,12 @@ def main() -> bool:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--format", choices=FORMS)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--corpus", type=Path, help="a folder of YAML, read first")
     given = parser.parse_args()
+    of_corpus = Found()
+    if given.corpus:
+        read_all(given.corpus, of_corpus)
+        print(f"{of_corpus.counts['yaml']:,} of the corpus")
     forms = (given.format,) if given.format else FORMS
     began, share = time.perf_counter(), -(-given.documents // given.processes)
     jobs = [
@@ -167,6 +206,7 @@ def main() -> bool:
     ]
     with multiprocessing.Pool(given.processes) as pool:
         results = pool.starmap(run, jobs)
+    results.append(of_corpus)
     counts = sum((each.counts for each in results), Counter[str]())
     wrong = [each for result in results for each in result.wrong]
     total, took = sum(counts[form] for form in forms), time.perf_counter() - began

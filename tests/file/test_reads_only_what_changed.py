@@ -119,6 +119,8 @@ REFUSED = {
     "a merge": PLAIN.replace("rate: 1", "<<: {rate: 1}"),
     "a tag": PLAIN.replace("rate: 1", "rate: !!int 1"),
     "a tag of others": PLAIN.replace("rate: 1", "rate: !x 1"),
+    # The parser judges it by the line behind the entry.
+    "a block that begins empty": PLAIN.replace("rate: 1\n", "rate: |\n \n", 1),
     # Characters and marks.
     "a directive": PLAIN.replace("  - name: m1", "%YAML 1.2\n  - name: m1"),
     "a byte order mark inside": PLAIN.replace("  - name: m1", "\ufeff  - name: m1"),

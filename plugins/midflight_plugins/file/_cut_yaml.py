@@ -19,6 +19,8 @@ from midflight_plugins.file._text import Parsed, Spot, spot_at
 
 _HEAD = re.compile(r"^modules:[ ]*(?:#.*)?\n(?:[ ]*(?:#.*)?\n)*( *)- ", re.MULTILINE)
 _UNSAFE = re.compile("[\t\r\x85\u2028\u2029\ufeff]|^(?:%|---|\\.\\.\\.)", re.MULTILINE)
+# A block that begins with an empty line is judged by the line after the entry, too.
+_BLANK = re.compile(r"[|>][-+0-9]*[ ]*(?:#[^\n]*)?\n[ ]*(?:\n|$)")
 
 
 def cut(parsed: Parsed, count: int) -> tuple[int, list[int]] | None:
@@ -72,7 +74,7 @@ def _starts(region: str, indent: int) -> list[int] | None:
 def split(window: str, indent: int, *, first: bool) -> list[str] | None:  # noqa: ARG001  # as of every format
     """Split changed lines before each dash; see `cut`."""
     starts = _starts(window, indent)
-    if starts is None or _UNSAFE.search(window):
+    if starts is None or _UNSAFE.search(window) or _BLANK.search(window):
         return None
     edges = itertools.pairwise([*starts, len(window)])
     return [window[start:end] for start, end in edges]
