@@ -266,7 +266,10 @@ class StepTimeoutError(MidflightError, code=Code.E_TIMEOUT):
 
     def __init__(self, label: str, hook: str, seconds: float) -> None:
         self.label, self.hook, self.seconds = label, hook, seconds
-        super().__init__(f"{label}: `{hook}` did not return within {seconds:.3g} s")
+        super().__init__(
+            f"{label}: `{hook}` did not return within {seconds:.3g} s;"
+            " find out what it waits for, or give it a longer deadline"
+        )
 
 
 class PlanError(MidflightError, code=Code.E_PLAN):

@@ -166,7 +166,7 @@ def test_junk_is_harmless(pushed, caplog):
         await_value(2, runtime)
 
     assert runtime.snapshot.generation == generation + 1
-    assert not caplog.records
+    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
 
 
 def test_doubled_and_reordered_notifications_are_harmless(pushed):
