@@ -142,7 +142,7 @@ def measure(count: int, ways: dict, options, elsewhere: Elsewhere) -> list[dict]
         RENAME: functools.partial(write, atomic=True),
         OTHER: functools.partial(elsewhere.write, atomic=False),
     }
-    rounds = 1 if options.quick else 3
+    rounds = 1 if options.quick else options.rounds
     if options.quick:
         ways = {name: way for name, way in ways.items() if count <= way.quick}
     edits, budget = (20, options.budget / 3) if options.quick else (100, options.budget)
@@ -188,6 +188,7 @@ def main() -> None:
         sizes=sizes,
         only={"nargs": "+", "help": "words of the ways to measure; the floor is one"},
         budget={"type": float, "default": 5.0, "help": "s for a way, writer and round"},
+        rounds={"type": int, "default": 3, "help": "in which all ways take turns"},
     )
     ways = chosen(options)
     usual = [10, 1_000, 10_000] if options.quick else [10, 100, 1_000, 10_000]
