@@ -12,6 +12,9 @@ from midflight._document import Document
 from midflight._plan import Plan, Reconfigure, Restart, Start, Step, Stop
 from midflight.errors import PlanError, shown
 
+_KINDS = (Start, Stop, Reconfigure, Restart)
+_STAYS = (Reconfigure, Restart)
+
 
 @attrs.define(eq=False)
 class ModuleType:
@@ -95,7 +98,7 @@ class Change:
         (old, new), kind = self.diff.module(name), self.modules.get(name)
         if not (old and new and kind) or name in self.degraded:
             return False
-        same = (old.type, old.depends_on) == (new.type, new.depends_on)
+        same = old.type == new.type and old.depends_on == new.depends_on
         return same and bool(kind.reconfigurable)
 
     def readers(self, section: str) -> tuple[str, ...]:
@@ -133,11 +136,11 @@ def settle(plan: Plan, change: Change) -> Plan:
     wanted: dict[str, tuple[type[Step], ...]] = {
         **dict.fromkeys(diff.added, (Start,)),
         **dict.fromkeys(diff.removed, (Stop,)),
-        **dict.fromkeys(diff.modified, (Reconfigure, Restart)),
+        **dict.fromkeys(diff.modified, _STAYS),
     }
     for name in wanted.keys() | steps.keys():
         step = steps.get(name)
-        kept = (Reconfigure, Restart) if name in diff.new.modules else ()
+        kept = _STAYS if name in diff.new.modules else ()
         fits = isinstance(step, wanted.get(name, kept))
         refused = isinstance(step, Reconfigure) and not change.can_reconfigure(name)
         if refused or not fits:
@@ -151,7 +154,7 @@ def settle(plan: Plan, change: Change) -> Plan:
 def _by_module(plan: Plan) -> dict[str, Step]:
     steps: dict[str, Step] = {}
     for step in plan.steps:
-        if not isinstance(step, Start | Stop | Reconfigure | Restart):
+        if not isinstance(step, _KINDS):
             msg = f"plan has something that is no step: {shown(step)}"
             raise PlanError(msg)
         if step.module in steps:
@@ -165,7 +168,8 @@ def _ordered(steps: dict[str, Step], diff: Diff) -> tuple[Step, ...]:
     """Stops first, dependents before what they need; then the rest, needs first."""
     if len(steps) <= 1:  # nothing to order: spares a sort of all modules
         return tuple(steps.values())
-    gone = [name for name in reversed(diff.old.build_order) if name in diff.removed]
+    removed = frozenset(diff.removed)
+    gone = [name for name in reversed(diff.old.build_order) if name in removed]
     return tuple(
         steps[name] for name in (*gone, *diff.new.build_order) if name in steps
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -24,8 +24,7 @@ class _Absent:
 ABSENT = _Absent()
 
 
-@attrs.frozen
-class KeyChange:
+class KeyChange(NamedTuple):
     """One value that differs; a side that has none holds `ABSENT`."""
 
     path: Path
@@ -63,21 +62,18 @@ class Diff:
     def between(cls, old: Document, new: Document) -> Diff:
         """Compare two documents; shared parts are recognised by identity first."""
         before, after = old.modules, new.modules
-        added: list[str] = []
-        removed: list[str] = []
-        if list(before) == list(after):  # the usual case, compared without a loop
-            moved = map(operator.is_not, before.values(), after.values())
-            common = list(itertools.compress(after, moved))
-        else:
-            common = [name for name in after if name in before]
-            added = [name for name in after if name not in before]
-            removed = [name for name in before if name not in after]
-        modified = [name for name in common if before[name] != after[name]]
-        sides = old.sections, new.sections
+        others = list(_moved(before, after))
+        added = [name for name in others if name not in before]
+        removed = [name for name in others if name not in after]
+        once = {*added, *removed}
+        modified = [
+            name for name in others if name not in once and before[name] != after[name]
+        ]
+        one, other = old.sections, new.sections
         sections = [
             name
-            for name in sorted({*old.sections, *new.sections})
-            if _differ(*(side.get(name, ABSENT) for side in sides))
+            for name in sorted(_moved(one, other))
+            if _differ(one.get(name, ABSENT), other.get(name, ABSENT))
         ]
         return cls(old, new, *map(tuple, (added, removed, modified, sections)))
 
@@ -102,16 +98,29 @@ class Diff:
         """Yield each value that differs, of one module or of the whole."""
         every = (self.removed, self.added, self.modified) if name is None else ([name],)
         for each in itertools.chain(*every):
-            old, new = (_plain(side) for side in self.module(each))
-            yield from _walk(("modules", each), old, new)
+            yield from _entries(("modules", each), *self.module(each))
         for section in self.sections if name is None else ():
             sides = (self.old.sections, self.new.sections)
-            old, new = (side.get(section, ABSENT) for side in sides)
-            yield from _walk((section,), old, new)
+            yield from _walk((section,), *(s.get(section, ABSENT) for s in sides))
 
     def paths(self, name: str) -> tuple[str, ...]:
         """Return the dotted key paths that differ in one module."""
-        return tuple(dotted(change.path) for change in self.key_changes(name))
+        found = _entries(("modules", name), *self.module(name))
+        return tuple([dotted(change.path) for change in found])
+
+
+def _entries(
+    path: Path, old: ModuleConfig | None, new: ModuleConfig | None
+) -> list[KeyChange]:
+    """Compare two entries; mostly they have nothing but another configuration."""
+    if (
+        old
+        and new
+        and (old.type, old.depends_on) == (new.type, new.depends_on)
+        and not (old.extra or new.extra)
+    ):
+        return _walk((*path, "config"), old.config, new.config)
+    return _walk(path, _plain(old), _plain(new))
 
 
 def _plain(module: ModuleConfig | None) -> Any:
@@ -123,12 +132,20 @@ def _differ(old: Any, new: Any) -> bool:
     return old is ABSENT or new is ABSENT or not same(old, new)
 
 
-def _walk(path: Path, old: Any, new: Any) -> Iterator[KeyChange]:
+def _moved(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[str]:
+    """Return the keys of what is not the same object, in the new one's order."""
+    if list(old) == list(new):  # the usual case, compared without a loop
+        others = map(operator.is_not, old.values(), new.values())
+        return itertools.compress(new, others)
+    keys = dict.fromkeys((*new, *old))
+    return [key for key in keys if old.get(key, ABSENT) is not new.get(key, ABSENT)]
+
+
+def _walk(path: Path, old: Any, new: Any) -> list[KeyChange]:
     """Descend into mappings; report lists and scalars as a whole."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in dict.fromkeys((*old, *new)):
-            one, other = old.get(key, ABSENT), new.get(key, ABSENT)
-            if isinstance(one, dict) or _differ(one, other):
-                yield from _walk((*path, key), one, other)
-    elif _differ(old, new):
-        yield KeyChange(path, old, new)
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return [KeyChange(path, old, new)] if _differ(old, new) else []
+    found = []
+    for key in _moved(old, new):
+        found += _walk((*path, key), old.get(key, ABSENT), new.get(key, ABSENT))
+    return found

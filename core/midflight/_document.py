@@ -54,7 +54,11 @@ class ModuleConfig:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ModuleConfig):
             return NotImplemented
-        return self is other or (self.name, self.digest) == (other.name, other.digest)
+        if self is other:
+            return True
+        if self.name != other.name or self.config != other.config:  # all in C
+            return False
+        return self.digest == other.digest
 
     def __hash__(self) -> int:
         return hash((self.name, self.type))

@@ -183,8 +183,10 @@ class Engine:
         for name in names:
             entry, path = document.modules[name], ("modules", name)
             try:
-                kind = yield from self.kind(entry.type)
-                value = yield from self.structured(entry.config, kind.config)
+                kind = self.kinds.get(entry.type) or (yield from self.kind(entry.type))
+                value = revealed(entry.config)
+                if kind.config is not None:
+                    value = yield from self.structured(value, kind.config)
                 typed[name] = kind, value
             except InvalidConfigurationError as exc:
                 faults += [fault.under((*path, "config")) for fault in exc.faults]

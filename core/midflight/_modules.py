@@ -41,6 +41,8 @@ def begun(
         yield call("start", **arguments)
     else:
         yield call("reconfigure", previous=previous.typed, **arguments)
+    if not module.participant.has("probe"):
+        return
     health = yield from asked(module)
     if not health.healthy:
         msg = f"{module.participant.label} is not healthy: {health.detail}"

@@ -8,6 +8,7 @@ from operator import is_
 from typing import Any
 
 MASK = "********"
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 _KEY = os.urandom(32)  # of this process: its fingerprints tell nobody else anything
 
 
@@ -79,7 +80,10 @@ def revealed(value: Any) -> Any:
         return tuple(map(revealed, value))
     if not isinstance(value, dict):
         return value
-    known = {key: revealed(each) for key, each in value.items()}
     # Mostly there is none, and the same mapping will do, if nobody can write into it.
-    same = type(value) is not dict and all(map(is_, known.values(), value.values()))
+    frozen = type(value) is not dict
+    if frozen and _PLAIN.issuperset(map(type, value.values())):  # all in C
+        return value
+    known = {key: revealed(each) for key, each in value.items()}
+    same = frozen and all(map(is_, known.values(), value.values()))
     return value if same else type(value)(known)

@@ -209,29 +209,26 @@ class Transaction:
 
     def _commit(self) -> Steps[None]:
         """Stop what must go first, then change each module in order."""
+        clock, document = self._system.monotonic, self._new.document
         for work in _by_age(self._works, self._old.document):
             if work.before is not None:
                 work.stopped = True
                 self._engine.working.pop(work.step.module, None)
-                stopped = self._quietly(work.before, "stop")
-                yield from self._timed(work.step.module, stopped)
+                began = clock()
+                yield from self._quietly(work.before, "stop")
+                self._took[work.step.module] = clock() - began
         for work in self._works:
             if work.after is not None:
                 self._at, work.touched, work.holds = work.after, True, False
                 previous = work.before if work.in_place else None
-                begin = begun(work.after, self._new.document, work.prepared, previous)
-                yield from self._timed(work.step.module, begin)
-                self._engine.working[work.step.module] = work.after
+                name, began = work.step.module, clock()
+                try:
+                    yield from begun(work.after, document, work.prepared, previous)
+                finally:
+                    self._took[name] = self._took.get(name, 0.0) + clock() - began
+                self._engine.working[name] = work.after
             else:
                 self._engine.working.pop(work.step.module, None)
-
-    def _timed(self, name: str, steps: Steps[None]) -> Steps[None]:
-        """Take steps for one module, and note how long they took."""
-        self._took[name] = self._took.get(name, 0.0) - self._system.monotonic()
-        try:
-            yield from steps
-        finally:
-            self._took[name] += self._system.monotonic()
 
     def _retire(self) -> Steps[None]:
         """Stop the old objects that were allowed to live beside the new."""

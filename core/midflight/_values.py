@@ -169,6 +169,10 @@ def same(one: Any, other: Any) -> bool:
     """Tell whether two frozen values are equal in value and type, also below."""
     if one is other:
         return True
-    if type(one) is type(other) and type(one) in (str, int, bool):
-        return bool(one == other)
+    if (
+        one != other
+    ):  # all in C; what is equal may yet be of another type, as 1 and True
+        return False
+    if type(one) in (str, int, bool):
+        return type(one) is type(other)
     return digest_of(one) == digest_of(other)

@@ -52,6 +52,8 @@ class Code(enum.StrEnum):
 
 def dotted(path: Path) -> str:
     """Write a path the way errors and plans show it: `modules.web.config.hosts[0]`."""
+    if int not in map(type, path):
+        return ".".join(map(str, path))
     parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in path]
     return "".join(parts).removeprefix(".")
 

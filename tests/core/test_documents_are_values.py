@@ -44,7 +44,8 @@ VALUES = st.recursive(
 )
 NAMES = st.sampled_from(["a", "b", "c", "d"])
 ENTRIES = st.fixed_dictionaries(
-    {"type": st.sampled_from(["x", "y"]), "config": st.dictionaries(KEYS, VALUES)}
+    {"type": st.sampled_from(["x", "y"]), "config": st.dictionaries(KEYS, VALUES)},
+    optional={"labels": VALUES, "dependsOn": st.lists(st.just("a"), max_size=1)},
 )
 DOCUMENTS = st.builds(
     lambda modules, rest: Document.from_mapping({"modules": modules, **rest}),
@@ -320,6 +321,30 @@ def test_a_diff_names_exactly_what_differs(old, new):
     assert set(diff.unchanged) == new.modules.keys() - changed - set(diff.added)
     assert bool(diff) == (old != new)
     assert bool(diff) == bool(list(diff.key_changes()))
+
+
+def plain(document):
+    """Return a document as nested dicts, its modules by name."""
+    whole = json.loads(json.dumps(document.as_mapping(), default=repr))
+    modules = {each.pop("name"): each for each in whole["modules"]}
+    return {**whole, "modules": modules}
+
+
+@given(DOCUMENTS, DOCUMENTS)
+def test_the_key_changes_lead_from_one_document_to_the_other(old, new):
+    """Set in the old one, they give the new one, and each of them is needed."""
+    made = plain(old)
+
+    for change in Diff.between(old, new).key_changes():
+        below = made
+        for key in change.path[:-1]:
+            below = below[key]
+        assert repr(change.old) != repr(change.new)
+        if "new" in change.sides:
+            below[change.path[-1]] = json.loads(json.dumps(change.new, default=repr))
+        else:
+            del below[change.path[-1]]
+    assert json.dumps(made, sort_keys=True) == json.dumps(plain(new), sort_keys=True)
 
 
 @given(DOCUMENTS, DOCUMENTS)

@@ -54,6 +54,12 @@ class Expander:
     hides_all: bool = False
     _expands: bool = True
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was met so far that is worth a note."""
+        noted = self.faults or self.failed or self.uses or self.gaps
+        return not (noted or self.is_partial or self.hides_all)
+
     def value(
         self,
         value: Any,
@@ -118,7 +124,7 @@ class Expander:
             secret = looks_secret(key, self._names) or (
                 hidden and not is_excepted(key, self._names)
             )
-            if not (secret or marks) and type(item) in _OPEN:
+            if not (secret or marks) and (type(item) in _OPEN or self._is_open(item)):
                 continue
             below = marks and marks.below(key)
             new = self.value(item, (*path, key), below, hidden=secret)
@@ -128,6 +134,15 @@ class Expander:
             return value
         kind: Any = type(value)  # the core's frozen mapping, which is made like a dict
         return kind({**value, **changed})  # type: ignore[no-any-return]  # as above
+
+    def _is_open(self, item: Any) -> bool:
+        """Tell, for most texts, that there is nothing to expand or to hide."""
+        return (
+            type(item) is str
+            and not self.hides_all
+            and "${" not in item
+            and not shows_secret(item)
+        )
 
     def _text(
         self, text: str, path: Path, marks: Described | None, *, hidden: bool

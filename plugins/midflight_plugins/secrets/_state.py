@@ -207,11 +207,14 @@ class _Pass:
             other = dict.fromkeys(filter(again.__contains__, given))
         changed: dict[str, Any] = {}
         amiss: list[str] = []
+        expander = self._state.expander(self._lookup, self._names)
         for name in other:
-            value = given[name]
-            expander = self._state.expander(self._lookup, self._names)
-            changed[name] = self._made(name, value, expander)
-            if self._is_amiss(expander):
+            if not expander.is_clean:
+                expander = self._state.expander(self._lookup, self._names)
+            changed[name] = self._made(name, given[name], expander)
+            if expander.is_clean:
+                uses.pop(name, None)
+            elif self._is_amiss(expander):
                 amiss.append(name)
             elif expander.uses:
                 uses[name] = expander.uses
@@ -247,7 +250,7 @@ class _Pass:
     def _module(self, module: ModuleConfig, expander: Expander) -> ModuleConfig:
         path = ("modules", module.name)
         marks = self._state.marks(module.type, self._runtime)
-        extra = expander.value(module.extra, path)
+        extra = module.extra and expander.value(module.extra, path)
         if marks is _EVERYTHING:  # but numbers are shown: they cannot all be refused
             expander.hides_all, marks = True, None
         config = expander.value(module.config, (*path, "config"), marks)

@@ -66,10 +66,10 @@ class _Needs:
 
     def _marks(self, type_name: str, path: Path) -> bool:
         """Tell whether a restart is said of a path or of anything below it."""
-        from midflight_plugins.schema import RESTART, said_of
-
         key = type_name, path
         if key not in self._known:
+            from midflight_plugins.schema import RESTART, said_of
+
             said = said_of(self._runtime, type_name)
             found = said is not None and said.at(path).mentions(RESTART)
             self._known[key] = found
