@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -64,7 +65,10 @@ class Snapshot:
     source: str = ""
     version: str | int | None = None
     at: float = 0.0
-    running: Mapping[str, Running] = attrs.field(factory=dict, repr=False)
+    # Its `copy` is one of C, where `dict` would ask it for each module by name.
+    running: MappingProxyType[str, Running] = attrs.field(
+        default=MappingProxyType({}), repr=False
+    )
     degraded: tuple[str, ...] = ()
     loaded: Loaded | None = attrs.field(default=None, repr=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -154,6 +155,6 @@ def planned(engine: Engine, document: Document, base: Document | None) -> Steps[
             entry = base.modules[name]
             module = yield from engine.made(entry, kind)
             running[name] = Running(entry, value, kind, module, 1)
-        engine.snapshot = Snapshot(base, 1, running=running)
+        engine.snapshot = Snapshot(base, 1, running=MappingProxyType(running))
     yield from engine.resolve(document, document.modules, None)
     return (yield from engine.plan(engine.change(engine.diff_to(document))))

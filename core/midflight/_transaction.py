@@ -86,7 +86,7 @@ class Transaction:
 
     def _run(self) -> Steps[Outcome]:
         self._old = self._engine.snapshot
-        self._engine.working = dict(self._old.running)
+        self._engine.working = self._old.running.copy()
         document = self._new.document
         names = [step.module for step in self._plan.steps if not isinstance(step, Stop)]
         try:
