@@ -65,7 +65,8 @@ def begin(calls: Collection[Ahead], system: System) -> None:
 
     try:
         for _ in range(min(len(calls), _MOST) if len(calls) > 1 else 0):
-            helper = functools.partial(work, contextvars.copy_context())
-            system.spawn("midflight-prepare", helper)
+            system.spawn(
+                "midflight-prepare", functools.partial(work, contextvars.copy_context())
+            )
     except RuntimeError as exc:
         log.warning("no thread to prepare modules beside others: %s", exc)

@@ -96,22 +96,30 @@ class Attempts(Reading):
 
     def _recalled(self, outcome: Outcome) -> Steps[Outcome]:
         """Start the last good document that a plugin kept, if there is one."""
-        ask = self.engine.hooks.hook.recall
-        more = {"outcome": outcome, "runtime": self.engine.hooks.runtime}
+        hooks = self.engine.hooks
         try:
-            loaded = yield self.engine.foreign("plugins", "recall", ask, **more)
+            loaded = yield self.engine.foreign(
+                "plugins",
+                "recall",
+                hooks.hook.recall,
+                outcome=outcome,
+                runtime=hooks.runtime,
+            )
             if loaded is None:
                 return outcome
             document, loaded = document_of(loaded)
             document = yield from transformed(self.engine, document)
-            change = self.engine.change(self.engine.diff_to(document))
-            plan = yield from self.engine.plan(change)
+            diff = self.engine.diff_to(document)
+            plan = yield from self.engine.plan(self.engine.change(diff))
         except MidflightError as exc:
             log.warning("the last good configuration cannot be used: %s", exc)
             return outcome
         again = yield from self._carried_out(plan, document, loaded)
-        reason = Reason.RECALLED if again.ok else again.reason
-        return attrs.evolve(again, reason=reason, digest=document.digest)
+        return attrs.evolve(
+            again,
+            reason=Reason.RECALLED if again.ok else again.reason,
+            digest=document.digest,
+        )
 
     def _attempt(self, cause: str) -> Steps[Outcome]:
         insist, self.author = cause not in {"hint", "sweep"}, ""
@@ -142,7 +150,7 @@ class Attempts(Reading):
         self.layers, self.author, self.desired = loaded.layers, loaded.author, ""
         now = self.engine.snapshot
         try:
-            document = yield from transformed(self.engine, document)
+            document = yield from transformed(self.engine, document, loaded.positions)
             diff = self.engine.diff_to(document)
             self.desired = document.digest
             if now.generation and now.digest == self.desired and not now.degraded:
@@ -152,10 +160,11 @@ class Attempts(Reading):
             plan = yield from self.engine.plan(self.engine.change(diff))
         except InvalidConfigurationError as exc:
             exc.positions = loaded.positions
-            if all(fault.code in _ORDER for fault in exc.faults):
-                faults = yield from faults_in(self.engine, document, exc.positions)
-            else:
-                faults = yield from every_fault(self.engine, exc)
+            faults = yield from (
+                faults_in(self.engine, document, exc.positions)
+                if all(fault.code in _ORDER for fault in exc.faults)
+                else every_fault(self.engine, exc)
+            )
             return ends.Rejected(reason=Reason.INVALID, faults=faults, error=exc)
         return (yield from self._carried_out(plan, document, loaded))
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import sys
 import threading
 from collections.abc import Callable, Collection, Generator
 from typing import Any, TypeVar, cast
 
 import attrs
 
-from midflight._bridge import running_loop
 from midflight._system import System, log
 from midflight.errors import (
     HookError,
@@ -28,7 +28,6 @@ from midflight.errors import (
 )
 
 NEVER = float("inf")
-_NOT_CALLED = "%s: `%s` was not called, since an earlier call has not come back"
 _LEAST = 0.05  # s that a step gets, however short the time to stop has become
 
 
@@ -83,9 +82,8 @@ def is_applying(mark: object = None) -> bool:
     return run is not None and run.active and (mark is None or run.mark is mark)
 
 
-def _next(steps: Steps[Any], answer: _Answer) -> Call:
+def _next(steps: Steps[Any], result: Any, error: MidflightError | None) -> Call:
     """Return the call that comes after the answer to the one before."""
-    result, error = answer
     return steps.throw(error) if error else steps.send(result)
 
 
@@ -109,8 +107,11 @@ def _hidden(error: MidflightError, call: Call) -> MidflightError:
     if masked(shown, hides) == shown:
         return error
     if isinstance(error, InvalidConfigurationError):
-        faults = [fault.masked(hides) for fault in error.faults]
-        return InvalidConfigurationError(faults, error.partial, error.positions)
+        return InvalidConfigurationError(
+            [fault.masked(hides) for fault in error.faults],
+            error.partial,
+            error.positions,
+        )
     return HookError(call.owner.label, call.hook, error, hides)
 
 
@@ -124,8 +125,17 @@ def quietly(call: Call, note: Callable[[str], object] = log.warning) -> Steps[An
 
 def may_apply_here() -> bool:
     """Tell whether a hint's thread may run a change: not a loop's, not the main one."""
-    main = threading.current_thread() is threading.main_thread()
-    return not (main or is_applying() or running_loop())
+    return not (
+        is_applying()
+        or running_loop()
+        or threading.current_thread() is threading.main_thread()
+    )
+
+
+def running_loop() -> Any:
+    """Return the event loop that this thread runs, if any; imports nothing for that."""
+    asyncio: Any = sys.modules.get("asyncio")
+    return asyncio and asyncio._get_running_loop()  # noqa: SLF001  # does not raise
 
 
 @attrs.define(eq=False, repr=False)
@@ -171,10 +181,15 @@ class Driver:
         token = _RUN.set(run)
         try:
             while True:
-                call = _next(run.steps, answer)
+                call = _next(run.steps, *answer)
                 if not self._enter(run, call):
-                    what = call.owner.label, call.hook
-                    answer = None, TransientError(_NOT_CALLED % what)
+                    answer = (
+                        None,
+                        TransientError(
+                            f"{call.owner.label}: `{call.hook}` was not called,"
+                            " since an earlier call has not come back"
+                        ),
+                    )
                     continue
                 answer = _answered(call, (BaseException,))  # a module may even exit
                 with self._changed:
@@ -272,6 +287,6 @@ def drive_here(steps: Steps[T]) -> T:
     answer: _Answer = (None, None)
     try:
         while True:
-            answer = _answered(_next(steps, answer), (Exception, SystemExit))
+            answer = _answered(_next(steps, *answer), (Exception, SystemExit))
     except StopIteration as stop:
         return cast("T", stop.value)

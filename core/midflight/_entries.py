@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
 
 OURS = "midflight"
-SPOILT = "its entry_points.txt cannot be read: install it again"
 # A requirement with a marker, with a URL or of another name says nothing about us.
 _OURS = re.compile(
     r"midflight\s*(?:\[[^]]*\])?\s*\(?([~=!<>][^;@()]*?)\s*\)?\s*", re.IGNORECASE
@@ -111,7 +110,11 @@ def installed() -> Iterator[EntryPoint]:
         try:
             yield from each.entry_points
         except Exception:  # noqa: BLE001  # it stops no other
-            log.warning("%s %s is left out: %s", *identity(each)[:2], SPOILT)
+            log.warning(
+                "%s %s is left out: its entry_points.txt cannot be read:"
+                " install it again",
+                *identity(each)[:2],
+            )
 
 
 def barred(

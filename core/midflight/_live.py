@@ -9,7 +9,7 @@ import attrs
 T = TypeVar("T")
 
 
-@attrs.define(eq=False, repr=False)
+@attrs.define(eq=False)
 class Live(Generic[T]):
     """A typed view of one module's configuration, or of one section.
 
@@ -18,9 +18,7 @@ class Live(Generic[T]):
     """
 
     name: str
-    type: type[T]
-    current: T = attrs.field(init=False)
-    seen: object = None  # the frozen configuration that `current` was made of
-
-    def __repr__(self) -> str:
-        return f"Live({self.name!r})"  # `current` may hold secrets
+    type: type[T] = attrs.field(repr=False)
+    current: T = attrs.field(init=False, repr=False)  # may hold secrets
+    # The frozen configuration that `current` was made of.
+    seen: object = attrs.field(default=None, repr=False)

@@ -1,8 +1,8 @@
-"""The hooks of those who look on; `midflight.hookspecs` has them with all others."""
+"""The hooks of those who serve and look on; `midflight.hookspecs` has all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,31 @@ from midflight._plan import Plan
 
 if TYPE_CHECKING:
     from midflight._runtime import Runtime
+
+
+@hookspec(firstresult=True)
+def adapt(
+    method: Callable[..., Any],
+    hook: str,
+    deadline: float,
+    participant: str,
+    runtime: Runtime,
+) -> Callable[..., Any] | None:
+    """Make a plain function of a participant's `async def` hook.
+
+    Called: before each call of such a hook.
+    Thread: the one that makes the call; what is returned is called there.
+    Arguments: `method` is the coroutine function; `hook` is its hook's name;
+        `deadline` are the seconds it may take: a second later the core gives it up;
+        `runtime` is whose participant it is. `runtime.loop` is the application's event
+        loop, if it has one; set it to a loop of your own, so that what would block
+        that one is refused.
+    Returns: a function with the signature of `method`, as `functools.wraps` gives it,
+        that returns what the coroutine does, once that has ended; `None` leaves it to
+        the next.
+    Raises: any exception fails that call, also from the function that is returned.
+    Since: 0.1
+    """
 
 
 @hookspec

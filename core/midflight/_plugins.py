@@ -1,155 +1,29 @@
-"""Finds plugins one by one, lazily by name, and calls participants."""
+"""Checks plugins and participants against the hookspecs, and calls participants."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import pluggy
 
 from midflight import errors, hookspecs
-from midflight._bridge import GRACE, Bridge
 from midflight._driver import Call, Owner
-from midflight._entries import OURS, PluginEntry, barred, identity, installed, is_block
 from midflight.errors import PluginApiError, PluginError
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoints
-
     from midflight._runtime import Runtime
 
-GROUPS = {
-    "source": "midflight.sources",
-    "module": "midflight.modules",
-    "strategy": "midflight.strategies",
-    "plugin": "midflight.plugins",
-    "command": "midflight.commands",
-    "secret": "midflight.secrets",
-}
 ROLES = {
     "source": (hookspecs.SOURCE_HOOKS, "load"),
     "module": (hookspecs.MODULE_HOOKS, "start"),
     "strategy": (hookspecs.STRATEGY_HOOKS, "on_change"),
 }
+_GRACE = 1.0  # s, so that a coroutine's own deadline comes before the monitor's
 _WRAPPED = hookspecs.SOURCE_HOOKS | hookspecs.MODULE_HOOKS | {"transform"}
-
-
-class PluginRegistry:
-    """Every installed plugin; imports only what is named.
-
-    Args:
-        points: entry points to use instead of those of the environment.
-        allow: what of others may be imported, by name, `role:name` or distribution,
-            spelt as an installer takes them; by default all, if empty nothing.
-        block: what may not be imported, be it ours, in the same words.
-    """
-
-    def __init__(
-        self,
-        points: EntryPoints | None = None,
-        allow: Iterable[str] | None = None,
-        block: Iterable[str] = (),
-    ) -> None:
-        self._points, self._block = points, frozenset(block)
-        self._allow = None if allow is None else frozenset(allow)
-
-    def without(self, plugins: Iterable[str | object]) -> PluginRegistry:
-        """Return itself, or one that blocks each `no:WORD` of `plugins` as well."""
-        block = {str(each)[3:] for each in plugins if is_block(each)} | self._block
-        return (
-            self
-            if block == self._block
-            else PluginRegistry(self._points, self._allow, block)
-        )
-
-    def entries(self) -> tuple[PluginEntry, ...]:
-        """Return all entries, by role and name; none is imported for that."""
-        return tuple(
-            sorted(
-                (each for rivals in self._claims.values() for each in rivals),
-                key=lambda e: (e.role, e.name, e.distribution),
-            )
-        )
-
-    def names(self, role: str) -> list[str]:
-        """Return the names that a role has, sorted."""
-        return sorted(name for kind, name in self._claims if kind == role)
-
-    def load(self, role: str, name: str) -> Any:
-        """Import and return the target of a role and name.
-
-        Raises:
-            PluginError: if there is none, or it cannot be imported.
-            DuplicatePluginError: if two distributions claim the name.
-        """
-        if (role, name) not in self._claims:
-            raise PluginError.unknown(
-                "no " + role + " is called", name, self.names(role)
-            )
-        return self._claims[role, name][0].load()
-
-    @functools.cached_property
-    def _claims(self) -> dict[tuple[str, str], list[PluginEntry]]:
-        """Who claims each name, the one that has it first.
-
-        One that two others claim is nobody's, unless all but one are kept away.
-        """
-        found: dict[tuple[str, str], dict[str, PluginEntry]] = {}
-        for entry in sorted(
-            self._scan(), key=lambda e: (e.distribution != OURS, e.distribution)
-        ):
-            found.setdefault((entry.role, entry.name), {}).setdefault(
-                entry.distribution, entry
-            )
-        for rivals in found.values():
-            ours = rivals.get(OURS)
-            others = [
-                each
-                for each in rivals.values()
-                if each is not ours and each.state == "available"
-            ]
-            amiss = (
-                ("reserved", f"the name is reserved by {OURS}")
-                if ours
-                else (
-                    "conflict",
-                    f"{' and '.join(e.distribution for e in others)} claim the name",
-                )
-            )
-            for each in others if ours or len(others) > 1 else ():
-                each.state, each.reason = amiss
-        return {
-            claim: sorted(rivals.values(), key=lambda e: e.state != "available")
-            for claim, rivals in found.items()
-        }
-
-    def _scan(self) -> Iterator[PluginEntry]:
-        from importlib.metadata import EntryPoints
-
-        points = EntryPoints(installed()) if self._points is None else self._points
-        known = functools.cache(identity)
-        for role, group in GROUPS.items():
-            for point in points.select(group=group):
-                name, version, amiss = (
-                    known(point.dist)
-                    if point.dist
-                    else ("(unknown)", "", ("available", ""))
-                )
-                yield PluginEntry(
-                    role,
-                    point.name,
-                    name,
-                    version,
-                    point.value,
-                    *(
-                        barred(role, point.name, name, self._allow, self._block)
-                        or amiss
-                    ),
-                    point,
-                )
 
 
 @attrs.frozen(eq=False)
@@ -186,31 +60,50 @@ class Participant(Owner):
         """Call one hook on the calling thread, wrapped by the registered plugins."""
         arguments |= {"runtime": self._hooks.runtime, "participant": self.label}
         caller, impl = getattr(self._hooks.hook, hook), self._methods[hook]
-        method, adapt = getattr(self.target, impl.name), self._hooks.bridge.adapt
+        method = getattr(self.target, impl.name)
         if impl.is_async:
-            method = adapt(method, self.label, hook, self.deadline)
+            method = self._adapted(method, hook)
         if caller.get_hookimpls():
             return caller.call_extra([method], arguments)
         # Nobody wraps it: the same result without a new HookImpl for each call.
         return method(**{name: arguments[name] for name in impl.takes})
 
+    def _adapted(self, method: Callable[..., Any], hook: str) -> Callable[..., Any]:
+        """Let a plugin make a plain function of a coroutine function."""
+        adapted: Callable[..., Any] | None = self._hooks.hook.adapt(
+            method=method,
+            hook=hook,
+            deadline=self.deadline,
+            participant=self.label,
+            runtime=self._hooks.runtime,
+        )
+        if adapted is None:
+            msg = (
+                f"{self.label}: `{hook}` is async, and no plugin runs coroutines;"
+                " do without `no:coroutines`, or make it a plain function"
+            )
+            raise PluginApiError(msg)
+        return adapted
+
     def call(self, hook: str, limit: float | None = None, **arguments: Any) -> Call:
         """Return the call of one hook, for the driver to make."""
         limit = self.deadline if limit is None else limit
-        grace = GRACE if self._methods[hook].is_async else 0
-        return Call(lambda: self.invoke(hook, **arguments), self, hook, limit + grace)
+        if self._methods[hook].is_async:
+            limit += _GRACE
+        return Call(lambda: self.invoke(hook, **arguments), self, hook, limit)
 
 
 class Hooks:
     """The plugin manager: registered plugins, and participants made to fit it."""
 
-    def __init__(self, bridge: Bridge, runtime: Runtime) -> None:
-        self.bridge, self.runtime = bridge, runtime
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
         self._manager = pluggy.PluginManager("midflight")
         self._manager.add_hookspecs(hookspecs)
         self.hook: Any = self._manager.hook
-        # Of each class, the places of its hookimpls and slots; see `_implementations`.
-        self._classes: dict[type, tuple[dict[str, _Impl | None], list[str]]] = {}
+        self._places: Callable[[type], Any] = functools.cache(
+            functools.partial(_places, self._manager)
+        )
         self._fitted: dict[type, dict[str, _Impl]] = {}
 
     def register(self, plugin: object, name: str | None = None) -> None:
@@ -276,10 +169,9 @@ class Hooks:
         What stands on a class is looked at once: a start of thousands of modules spent
         most of its time in looking through `dir` of each, and in signatures.
         """
-        kind = target if inspect.isclass(target) else type(target)
-        if kind not in self._classes:
-            self._classes[kind] = self._places(kind)
-        shared, slots = self._classes[kind]
+        shared, slots = self._places(
+            target if inspect.isclass(target) else type(target)
+        )
         own = {*slots, *getattr(target, "__dict__", ())}
         for name in sorted({*shared, *own}):
             if name in own:
@@ -290,13 +182,6 @@ class Hooks:
                 )
             if impl is not None:
                 yield impl, getattr(target, name)
-
-    def _places(self, kind: type) -> tuple[dict[str, _Impl | None], list[str]]:
-        """Return the names of a class's hookimpls, not looked at yet, and its slots."""
-        parse, static = self._manager.parse_hookimpl_opts, inspect.getattr_static
-        names = dir(kind)
-        slots = [n for n in names if inspect.ismemberdescriptor(static(kind, n, None))]
-        return {name: None for name in names if parse(kind, name)}, slots
 
     def _implementation(self, label: str, target: object, name: str) -> _Impl | None:
         """Return the hookimpl that an object has under a name, checked."""
@@ -333,6 +218,16 @@ class Hooks:
                     label + f": `{hook}` has no argument", name, caller.spec.argnames
                 )
         return names
+
+
+def _places(
+    manager: pluggy.PluginManager, kind: type
+) -> tuple[dict[str, _Impl | None], list[str]]:
+    """Return the names of a class's hookimpls, not looked at yet, and its slots."""
+    static, names = inspect.getattr_static, dir(kind)
+    slots = [n for n in names if inspect.ismemberdescriptor(static(kind, n, None))]
+    parse = manager.parse_hookimpl_opts
+    return {name: None for name in names if parse(kind, name)}, slots
 
 
 def create(factory: Callable[..., Any], label: str, *args: Any, **kwargs: Any) -> Any:

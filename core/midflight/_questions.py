@@ -7,7 +7,6 @@ from typing import Any
 
 import attrs
 
-from midflight._attempt import Attempts
 from midflight._document import Document
 from midflight._driver import Steps, drive_here
 from midflight._engine import Engine, Running, Snapshot
@@ -95,7 +94,9 @@ class Questions(Stored):
         attempts = self._reloader.attempts
         try:
             with attempts.reading:
-                return drive_here(read(attempts))
+                document, loaded = drive_here(loaded_from(attempts.source))
+                reached = transformed(self._engine, document, loaded.positions)
+                return drive_here(reached), loaded
         except (InvalidConfigurationError, SourceUnavailableError):
             raise
         except MidflightError as exc:
@@ -125,16 +126,6 @@ class Questions(Stored):
             MidflightError: if the strategy fails.
         """
         return drive_here(planned(self._engine, document, base))
-
-
-def read(attempts: Attempts) -> Steps[tuple[Document, Loaded]]:
-    """Load the source, and let the plugins change what it gives."""
-    document, loaded = yield from loaded_from(attempts.source)
-    try:
-        return (yield from transformed(attempts.engine, document)), loaded
-    except InvalidConfigurationError as exc:
-        placed = [fault.under((), loaded.positions) for fault in exc.faults]
-        raise InvalidConfigurationError(placed, exc.partial, loaded.positions) from exc
 
 
 def planned(engine: Engine, document: Document, base: Document | None) -> Steps[Plan]:

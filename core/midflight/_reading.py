@@ -54,22 +54,28 @@ def document_of(loaded: Loaded | Mapping[str, Any]) -> tuple[Document, Loaded]:
     return document, loaded
 
 
-def transformed(engine: Engine, document: Document) -> Steps[Document]:
+def transformed(
+    engine: Engine, document: Document, positions: Positions | None = None
+) -> Steps[Document]:
     """Let the plugins change a document that was loaded.
 
     Raises:
-        InvalidConfigurationError: if they find its content wrong.
+        InvalidConfigurationError: if they find its content wrong, and where.
         MidflightError: if one of them fails.
     """
     hook = engine.hooks.hook.transform
     if hook.get_hookimpls():
-        document = yield engine.foreign(
-            "plugins",
-            "transform",
-            hook.call_extra,
-            methods=[lambda document: document],
-            kwargs={"document": document, "runtime": engine.hooks.runtime},
-        )
+        try:
+            document = yield engine.foreign(
+                "plugins",
+                "transform",
+                hook.call_extra,
+                methods=[lambda document: document],
+                kwargs={"document": document, "runtime": engine.hooks.runtime},
+            )
+        except InvalidConfigurationError as exc:
+            placed = [fault.under((), positions) for fault in exc.faults]
+            raise InvalidConfigurationError(placed, exc.partial, positions) from exc
     if not isinstance(document, Document):
         msg = f"a `transform` returned {type(document).__name__}, not a Document"
         raise PluginError(msg)
@@ -83,10 +89,10 @@ def every_fault(
     more: tuple[Fault, ...] = ()
     if error.partial is not None:
         try:
-            sound = yield from transformed(engine, error.partial)
+            sound = yield from transformed(engine, error.partial, error.positions)
             more = yield from faults_in(engine, sound, error.positions, ordered=False)
         except InvalidConfigurationError as exc:
-            more = tuple(fault.under((), error.positions) for fault in exc.faults)
+            more = exc.faults
         except MidflightError:
             pass  # what is known is told
     known = (fault.under((), error.positions) for fault in error.faults)

@@ -124,9 +124,9 @@ class Reloader:
         if self.running:
             self.changed, self._driver = threading.Condition(), Driver(self._system)
             self.attempts.reading = threading.Lock()
-            self._engine.hooks.bridge.forget()
-            # Locks of plugins, too: who held one is no more.
+            # Locks of plugins, too: who held one is no more; nor is who ran a loop.
             self._engine.hooks.runtime.shared.clear()
+            self._engine.hooks.runtime.loop = None
             self._tickets, self._busy = [], False
             self._watch = self._watch_end = self._lifespans = None
             self._looked_at = -NEVER
@@ -161,8 +161,7 @@ class Reloader:
             StoppedError: if it is not running.
         """
         inside = is_applying(self._engine)
-        if not inside:
-            self._leave_loop_free(cause)
+        self._leave_loop_free(cause)
         ticket = _Ticket(cause, actor)
         with self.changed:
             if not self.running or self._stopping:
@@ -181,7 +180,7 @@ class Reloader:
             return ticket.outcome or Failed(reason=Reason.STOPPED, cause=ticket.cause)
 
     def _leave_loop_free(self, cause: str) -> None:
-        if self._engine.hooks.bridge.is_here():
+        if self._engine.hooks.runtime.applying and not is_applying(self._engine):
             msg = f"`{cause}` would block its event loop; use asyncio.to_thread"
             raise MidflightError(msg)
 
@@ -197,9 +196,8 @@ class Reloader:
     def hint(self) -> None:
         """Take a hint of the watch; serve it here if nobody else does."""
         with self.changed:
-            lone = self.note()
             free = self.running and not (self._busy or self._stopping)
-            if not (lone and free and may_apply_here()):
+            if not (self.note() and free and may_apply_here()):
                 return
             self._busy, self._first_hint = True, NEVER
         self._driver.run(self._pass("hint", []), self._lost_watcher, self._engine)
@@ -213,8 +211,9 @@ class Reloader:
                 cause = self._next_cause()
                 tickets, self._tickets = self._tickets, []
                 self._busy, self._first_hint = True, NEVER
-            steps = self._pass(cause, tickets)
-            if not self._driver.run(steps, self._serve, self._engine):
+            if not self._driver.run(
+                self._pass(cause, tickets), self._serve, self._engine
+            ):
                 return
 
     def _next_cause(self) -> str:
@@ -276,11 +275,11 @@ class Reloader:
         self._watch = None
         source = self.attempts.source
         end = source.call("stop") if source.has("stop") else None
-        ends = (self._watch_end, *reversed(self._lifespans or ()), end)
-        for call in filter(None, ends):
+        for call in filter(
+            None, (self._watch_end, end, *reversed(self._lifespans or ()))
+        ):
             yield from quietly(call)
         self._driver.close()
-        self._engine.hooks.bridge.close()
 
     def _open_lifespans(self) -> Steps[None]:
         """Let each plugin begin what it keeps going until the runtime stops."""

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from midflight._assembly import register, strategy_of
 from midflight._attempt import Attempts
-from midflight._bridge import Bridge
 from midflight._change import ModuleType
-from midflight._driver import Driver, drive_here, is_applying
+from midflight._driver import Driver, drive_here, is_applying, running_loop
 from midflight._engine import Engine, Running, Snapshot
 from midflight._live import Live, T
 from midflight._modules import asked
 from midflight._outcome import Outcome, Reason
-from midflight._plugins import Hooks, PluginRegistry
+from midflight._plugins import Hooks
 from midflight._questions import Questions
+from midflight._registry import PluginRegistry
 from midflight._reloader import Reloader
 from midflight._stored import Source
 from midflight._system import System
@@ -38,7 +38,9 @@ class Runtime(Questions):
     """Runs modules on the configuration of a source, and follows its changes.
 
     In `shared` plugins keep what they have once for each runtime. A forked child finds
-    it empty: it has no thread that would let go of their locks.
+    it empty: it has no thread that would let go of their locks. `loop` is the event
+    loop of `async def` hooks, as soon as there is one; a forked child has none of its
+    parent's.
 
     Args:
         source: a URI such as `file:app.yaml`, a source object, or a list of them,
@@ -90,12 +92,13 @@ class Runtime(Questions):
         self.shared: dict[str, Any] = {}  # what plugins keep with it
         self.registry = registry or PluginRegistry()
         self._system, self._patience = system or System(), wait
-        self._bridge = Bridge(self._system, loop)
-        self._hooks = Hooks(self._bridge, self)
+        self.loop = loop
+        self._hooks = Hooks(self)
         register(self._hooks, plugins)
         kinds = {name: ModuleType(name, each) for name, each in (modules or {}).items()}
-        decider = strategy_of(self._hooks, strategy, deadline)
-        self._engine = Engine(self._hooks, kinds, decider, deadline)
+        self._engine = Engine(
+            self._hooks, kinds, strategy_of(self._hooks, strategy, deadline), deadline
+        )
         self._reloader = Reloader(
             attempts=Attempts(self._engine, self.source(source), self._system, backoff),
             engine=self._engine,
@@ -151,7 +154,7 @@ class Runtime(Questions):
     async def __aenter__(self) -> Self:
         import asyncio
 
-        self._bridge.loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         try:
             await asyncio.to_thread(self.start)
         except asyncio.CancelledError:  # its thread goes on all the same
@@ -182,7 +185,9 @@ class Runtime(Questions):
 
         It is inside a hook of this runtime, or on the event loop of its hooks.
         """
-        return is_applying(self._engine) or self._bridge.is_here()
+        return is_applying(self._engine) or (
+            self.loop is not None and self.loop is running_loop()
+        )
 
     @property
     def hook(self) -> Any:

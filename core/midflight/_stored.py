@@ -8,8 +8,9 @@ from typing import Any, cast
 from midflight._document import Document
 from midflight._driver import drive_here
 from midflight._engine import Engine
-from midflight._plugins import Participant, PluginRegistry, create
+from midflight._plugins import Participant, create
 from midflight._reading import document_of
+from midflight._registry import PluginRegistry
 from midflight._reloader import Reloader
 from midflight.errors import (
     Code,
@@ -44,14 +45,11 @@ class Stored:
             PluginError: if there is none of that type, or its hooks are wrong.
         """
         hooks, load = self._engine.hooks, self.registry.load
-        if isinstance(source, list | tuple) and len(source) == 1:
-            source = source[0]
-        label = type(source).__name__
         if isinstance(source, list | tuple):
-            source = create(
-                load("source", "composite"), "source `composite`", layers=list(source)
-            )
-        elif isinstance(source, str):
+            layers = {"type": "composite", "layers": list(source)}
+            source = source[0] if len(source) == 1 else layers
+        label = type(source).__name__
+        if isinstance(source, str):
             label, colon, rest = source.partition(":")
             if not colon:
                 msg = f"source `{source}` is no URI; write `file:{source}` for a file"

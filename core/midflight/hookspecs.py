@@ -10,7 +10,7 @@ core calls one participant at a time, and plugins may wrap any such call with
 `@hookimpl(wrapper=True)`. An implementation names only the arguments it wants, among
 them `runtime` and, for a participant's hook, `participant`: whose it is, as in
 "module `web` (http)", so that a wrapper can tell. Any hook of a participant may be
-`async def`: it then runs on the application's event loop.
+`async def`: `adapt` then has it run on the application's event loop, or on another.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from midflight._document import Document
 from midflight._hookdata import Health, Layer, Loaded, Version, hookimpl, hookspec
 from midflight._observerspecs import (
+    adapt,
     journal,
     lifespan,
     on_apply,
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
     from midflight._runtime import Runtime
 
 __all__ = ["Health", "Layer", "Loaded", "Version", "hookimpl", "hookspec"]
-__all__ += ["journal", "lifespan", "on_apply", "on_outcome", "recall", "record"]
-__all__ += ["restore"]
+__all__ += ["adapt", "journal", "lifespan", "on_apply", "on_outcome", "recall"]
+__all__ += ["record", "restore"]
 SOURCE_HOOKS = frozenset(
     {"load", "hash", "watch", "put", "history", "read_version", "stop"}
 )

@@ -120,7 +120,7 @@ def test_live_settings_are_typed_and_follow(typed):
 
     assert kept == Limits(1, 2)
     assert live.current == Limits(2, 4)
-    assert repr(live) == "Live('m1')"
+    assert repr(live) == "Live(name='m1')"
 
 
 def test_a_live_view_shows_the_value_of_its_module(typed):

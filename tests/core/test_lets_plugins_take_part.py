@@ -390,3 +390,25 @@ def test_a_place_names_its_layer():
     fault = Fault(Code.E_TYPE, "no", place=Place("app.yaml", 3, 5, "base"))
 
     assert str(fault).startswith("app.yaml:3:5 (base): E_TYPE")
+
+
+def test_a_fault_that_a_transform_finds_has_its_place():
+    """Who reads the source learns where the value stands that a plugin refuses."""
+
+    class Refuses:
+        @hookimpl(wrapper=True)
+        def transform(self, document):
+            yield
+            raise InvalidConfigurationError(Fault(Code.E_VALUE, "no", ("limits",)))
+
+    class Places:
+        @hookimpl
+        def load(self):
+            return Loaded({"limits": 1}, positions=lambda path: Place(str(path[0]), 7))
+
+    runtime = Runtime(Places(), plugins=[Refuses()])
+    with pytest.raises(InvalidConfigurationError) as raised:
+        runtime.read()
+
+    assert [fault.place for fault in raised.value.faults] == [Place("limits", 7)]
+    assert runtime.check() == raised.value.faults

@@ -14,7 +14,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from midflight._bridge import Bridge
 from midflight._change import Change
 from midflight._document import Document, ModuleConfig
 from midflight._driver import drive_here
@@ -47,9 +46,10 @@ def runtime_of(source: object, **options: Any) -> Runtime:
 
 
 def unused(runtime: Runtime) -> None:
-    """End the event loop of a runtime that was asked, and never started."""
-    bridge: Bridge = vars(runtime)["_bridge"]
-    bridge.close()
+    """End what plugins keep for a runtime that was asked, and never started."""
+    for kept in runtime.shared.values():
+        if hasattr(kept, "close"):
+            kept.close()
 
 
 class SourceCalls:
