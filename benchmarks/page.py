@@ -141,7 +141,10 @@ TABLES = {
         "database",
         whole("database", "database", "modules", "way", *FIGURES, "x floor"),
     ),
-    "stores": ("stores", whole("stores", "store", "way", *FIGURES, "allowed")),
+    "stores": (
+        "stores",
+        whole("stores", "store", "way", *FIGURES, "allowed", "at its pace"),
+    ),
     "admin": ("admin", admin),
     "versions": ("edit_to_module", versions),
 }
