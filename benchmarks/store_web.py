@@ -21,11 +21,11 @@ POLL = 0.05  # s between two looks where a store cannot tell of changes
 
 
 class FileServer(Server):
-    """The web server of the tests of midflight-http."""
+    """The web server of the tests of midflight-http, as one that serves in earnest."""
 
     def command(self):
         (self.folder / "served").mkdir(exist_ok=True)
-        script = CONTRIB / "http" / "tests" / "config_server.py"
+        script = pathlib.Path(__file__).with_name("store_pages.py").resolve()
         return [sys.executable, "-I", script, str(self.port)]
 
 

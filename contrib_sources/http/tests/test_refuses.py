@@ -191,6 +191,8 @@ def test_no_secret_is_shown(page, caplog):
     ("login", "shown"),
     [
         ("t0ken", "***"),
+        ("t0ken:", "***"),
+        (":", "***"),
         ("us%40er:pass", "us%40er:***"),
         ("z%C3%B6%2F:pass", "z%C3%B6%2F:***"),
         (":pass", ":***"),
@@ -201,6 +203,17 @@ def test_the_name_hides_who_logs_in(login, shown):
     source = HttpSource(f"http://{login}@h.example/a.yaml")
 
     assert source.name == f"http://{shown}@h.example/a.yaml"
+
+
+@pytest.mark.parametrize("login", ["", "ops:s3cret@"])
+@pytest.mark.parametrize("path", ["", "/", "//me@x/a.yaml", "/a@b:c"])
+@pytest.mark.parametrize("query", ["s3cret@s3cret", "a=//b:s3cret@s3cret", "s3cret"])
+def test_the_name_hides_the_query(login, path, query):
+    """Neither a path that looks like a login nor a query that does changes that."""
+    source = HttpSource(f"http://{login}h.example{path}?{query}")
+
+    shown = login.replace("s3cret", "***")
+    assert source.name == f"http://{shown}h.example{path}?***"
 
 
 @pytest.mark.parametrize(
