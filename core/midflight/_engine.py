@@ -189,7 +189,7 @@ class Engine:
             try:
                 kind = self.kinds.get(entry.type) or (yield from self.kind(entry.type))
                 value = revealed(entry.config)
-                if kind.config is not None:
+                if kind.config is not None:  # else nothing that steps are needed for
                     value = yield from self.structured(value, kind.config)
                 typed[name] = kind, value
             except InvalidConfigurationError as exc:

@@ -196,8 +196,9 @@ class Reloader:
     def hint(self) -> None:
         """Take a hint of the watch; serve it here if nobody else does."""
         with self.changed:
+            lone = self.note()
             free = self.running and not (self._busy or self._stopping)
-            if not (self.note() and free and may_apply_here()):
+            if not (lone and free and may_apply_here()):
                 return
             self._busy, self._first_hint = True, NEVER
         self._driver.run(self._pass("hint", []), self._lost_watcher, self._engine)

@@ -45,7 +45,7 @@ class Stored:
             PluginError: if there is none of that type, or its hooks are wrong.
         """
         hooks, load = self._engine.hooks, self.registry.load
-        if isinstance(source, list | tuple):
+        while isinstance(source, list | tuple):  # a list of one is what it holds
             layers = {"type": "composite", "layers": list(source)}
             source = source[0] if len(source) == 1 else layers
         label = type(source).__name__

@@ -169,9 +169,8 @@ def same(one: Any, other: Any) -> bool:
     """Tell whether two frozen values are equal in value and type, also below."""
     if one is other:
         return True
-    if (
-        one != other
-    ):  # all in C; what is equal may yet be of another type, as 1 and True
+    # All in C. What is equal may yet be of another type, as 1 and True.
+    if one != other:
         return False
     if type(one) in (str, int, bool):
         return type(one) is type(other)

@@ -287,6 +287,17 @@ def test_a_source_makes_others_of_uris_mappings_and_objects(bench):
             runtime.source({"type": "nowhere"})
 
 
+@pytest.mark.parametrize("deep", [1, 2, 3])
+def test_a_list_of_one_is_what_it_holds(deep):
+    """However deep it stands, so that who builds lists need not look into them."""
+    layers: list[Any] = [FakeSource({"a": 1}), FakeSource({"b": 2})]
+    for _ in range(deep):
+        layers = [layers]
+    document, _ = Runtime(layers).read()
+
+    assert document.sections == {"a": 1, "b": 2}
+
+
 def test_the_status_shows_each_layer(bench):
     """A part that is down is named, and the whole is degraded until it is back."""
     source = Two([{"type": "memory", "content": GOOD}])

@@ -5,7 +5,9 @@ import contextlib
 import functools
 import gc
 import os
+import sys
 import threading
+import warnings
 
 import pytest
 
@@ -183,6 +185,62 @@ def test_no_thread_for_the_loop_fails_the_hook_alone(source, monkeypatch):
             runtime.read()
 
     assert runtime.read()[0] == runtime.snapshot.document
+
+
+@pytest.mark.parametrize("end", [sys.exit, None], ids=["exit", "stop"])
+def test_what_ends_the_loop_from_within_ends_no_other_coroutine(source, end):
+    """A server that exits for want of its port is one; the next call comes at once."""
+    with Runtime(source, deadline=3) as runtime:
+        loop = runtime.loop
+        assert loop
+        loop.call_soon_threadsafe(end or loop.stop)
+        outcome = runtime.reload()
+
+    assert outcome.ok
+    assert len(source.threads) == 1
+    wait_for_the_end(source)
+    assert loop.is_closed()
+
+
+def test_a_task_that_exits_when_it_is_cancelled_leaves_the_others_their_end(source):
+    """Each learns that the loop ends, and the loop is closed."""
+    ended = []
+
+    async def waits(name):
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0)
+            ended.append(name)
+            sys.exit(name)
+
+    async def begin():
+        return [asyncio.ensure_future(waits(name)) for name in "abc"]
+
+    with Runtime(source) as runtime:
+        loop = runtime.loop
+        assert loop
+        tasks = asyncio.run_coroutine_threadsafe(begin(), loop).result(5)
+    wait_for_the_end(source)
+
+    assert sorted(ended) == ["a", "b", "c"]
+    assert {type(task.exception()) for task in tasks} == {SystemExit}
+    assert loop.is_closed()
+
+
+def test_a_loop_that_its_application_has_closed_is_named(source):
+    """What is asked then fails at once, and leaves no coroutine behind."""
+    loop = asyncio.new_event_loop()
+    loop.close()
+    runtime = Runtime(source, loop=loop)
+
+    with warnings.catch_warnings(record=True) as noted:
+        warnings.simplefilter("always")
+        with pytest.raises(MidflightError, match="Event loop is closed"):
+            runtime.read()
+        gc.collect()
+
+    assert not noted
 
 
 # -- forks ---------------------------------------------------------------------------

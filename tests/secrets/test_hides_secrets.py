@@ -181,6 +181,27 @@ def test_where_a_schema_fails_everything_is_hidden(build):
     assert runtime.read()[0].modules["m"].config == hidden
 
 
+def test_where_a_schema_fails_other_types_are_shown(build):
+    """What is hidden in one module for its type's sake does not hide the next."""
+
+    class Broken:
+        @hookimpl
+        def json_schema(self, type):  # noqa: A002  # the contract's name
+            raise RuntimeError
+
+    class Foreign(WithSchema):
+        Config: Any = {"type": "object"}  # noqa: RUF012  # as a user writes it
+
+    runtime, source = build({}, modules={"fails": Foreign}, plugins=[Broken()])
+    modules = [("x", "keeps"), ("y", "fails"), ("z", "keeps")]
+    source.set(
+        {"modules": [{"name": n, "type": t, "config": {"a": "b"}} for n, t in modules]}
+    )
+    read = runtime.read()[0].modules
+
+    assert [read[name].config["a"] for name, _ in modules] == ["b", Secret("b"), "b"]
+
+
 def test_a_rotation_shows_as_two_fingerprints(build):
     """A diff says that the secret changed and shows neither value."""
     runtime, source = build({"password": "hunter2"})

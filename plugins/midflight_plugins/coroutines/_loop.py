@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import weakref
@@ -35,7 +36,7 @@ class OwnLoop:
         self._making = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = 0
-        self._closed = False
+        self._closed = self._ended = False
 
     def given(self, runtime: Runtime) -> asyncio.AbstractEventLoop:
         """Return the application's loop, or this one, which then begins to run.
@@ -52,7 +53,9 @@ class OwnLoop:
     def close(self) -> None:
         """End the loop, and with it what modules left running there."""
         if self._loop is not None and self._runs():
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            import asyncio
+
+            asyncio.run_coroutine_threadsafe(self._finish(), self._loop)
         self._closed = True
 
     def _runs(self) -> bool:
@@ -68,7 +71,7 @@ class OwnLoop:
         loop = asyncio.new_event_loop()
         try:
             threading.Thread(
-                target=_serve, args=(loop,), name="midflight-asyncio", daemon=True
+                target=self._serve, args=(loop,), name="midflight-asyncio", daemon=True
             ).start()
         except RuntimeError:  # no thread to be had
             loop.close()
@@ -76,18 +79,28 @@ class OwnLoop:
         self._loop, self._process = loop, os.getpid()
         return loop
 
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        while not self._ended:  # neither a task that exits nor a `stop` is the end
+            with contextlib.suppress(SystemExit, KeyboardInterrupt):
+                loop.run_forever()
+        loop.close()
 
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    """Run a loop until it is stopped, then end what is left there."""
-    import asyncio
+    async def _finish(self) -> None:
+        """End what is left, in a while at most, and then the loop.
 
-    loop.run_forever()
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    # Not `asyncio.Runner`: it waits for ever for what ignores that, and for the
-    # threads of the loop's executor.
-    if tasks:
-        loop.run_until_complete(asyncio.wait(tasks, timeout=GRACE))
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.close()
+        Not `asyncio.Runner`: it waits for ever for what ignores that, and for the
+        threads of the loop's executor.
+        """
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        try:
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks, timeout=GRACE)
+            await loop.shutdown_asyncgens()
+        finally:
+            self._ended = True
+            loop.stop()

@@ -28,7 +28,12 @@ def result_of(
         StepTimeoutError: if it was too late, and has ended for that.
     """
     due = time.monotonic() + late.seconds
-    future = asyncio.run_coroutine_threadsafe(_within(start, due, late), loop)
+    steps = _within(start, due, late)
+    try:
+        future = asyncio.run_coroutine_threadsafe(steps, loop)
+    except RuntimeError:  # the application has closed it
+        steps.close()
+        raise
     try:
         # It may have an effect until it has ended. If it does not end, the core
         # abandons this thread, as one that hangs by itself.
