@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from midflight import Runtime, hookimpl
+from midflight import Document, Runtime, hookimpl
 from midflight.testing import FakeModule, FakeSource
 
 NEEDS = {
@@ -62,6 +62,28 @@ def test_what_is_needed_is_changed_first(seed):
     assert_needs_first(order["start"])
     assert_needs_first(order["reconfigure"])
     assert_needs_first(order["stop"][::-1])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_is_removed_is_planned_and_stopped_dependents_first(seed):
+    """However the file was ordered, nothing is stopped that another still needs."""
+    names = list(NEEDS)
+    random.Random(seed).shuffle(names)
+    stopped = []
+
+    class Notes(FakeModule):
+        @hookimpl
+        def stop(self):
+            stopped.append(self.name)
+
+    source = FakeSource(document(1, names))
+    with Runtime(source, modules={"fake": Notes}) as runtime:
+        plan = runtime.plan(Document())
+        source.set({"modules": []})
+        runtime.reload()
+
+    assert_needs_first([step.module for step in plan.steps][::-1])
+    assert_needs_first(stopped[::-1])
 
 
 def test_the_oracle_sees_an_order_by_chance():
