@@ -19,7 +19,7 @@ SCALE = float(os.environ.get("MIDFLIGHT_TEST_SCALE", "0.05"))
 PUTS, KILLS = int(20_000 * SCALE), max(3, int(20 * SCALE))
 BETWEEN_KILLS, DOWN = 3.0, 1.0  # s
 PAUSE = 0.25  # s, at most, before a writer tries again
-PATIENCE = 900 * SCALE + 60  # s
+PATIENCE = 900 * SCALE + 120  # s
 
 
 def written(number, base):
@@ -42,29 +42,35 @@ class Crowd:
         self.conflicts = self.refused = self.unknown = 0
         self._open, self._goes_on = open_store, goes_on
         self._numbers, self._lock = itertools.count(1), threading.Lock()
-        self.errors, self._pause = [], threading.Event()
+        self.errors, self._over = [], threading.Event()
 
     def write(self, writers=WRITERS):
         """Let all write until they need not go on."""
         threads = [threading.Thread(target=self._life) for _ in range(writers)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.join()
+        finally:  # a test that is out of time leaves nobody behind who writes on
+            self._over.set()
         if self.errors:
             raise self.errors[0]
 
     def _life(self):
         store = self._open()
         try:
-            while not self.errors and self._goes_on(number := next(self._numbers)):
+            while self._goes_on(number := next(self._numbers)):
                 version, text = self._put(store, number)
                 with self._lock:
                     if version in self.told:
                         self.doubles.append((version, text))
                     self.told[version] = text
+                if self._over.is_set():
+                    break
         except BaseException as exc:  # noqa: BLE001  # raised again by who waits
             self.errors.append(exc)
+            self._over.set()
         finally:
             store.close()
 
@@ -94,7 +100,8 @@ class Crowd:
             else:
                 return version, text
             # As writers do: else 64 wait for one lock, all but one of them in vain.
-            self._pause.wait(random.uniform(0, PAUSE))
+            if self._over.wait(random.uniform(0, PAUSE)):
+                raise TimeoutError(number)
 
     def _resolved(self, store, write_id):
         """Return the version of a write, or None if it was not stored."""
