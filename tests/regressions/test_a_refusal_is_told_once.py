@@ -36,8 +36,10 @@ def test_looks_tell_an_unparsable_file_once(tmp_path: Path) -> None:
     file.write_text("a: 1\n")
     with Runtime(f"file:{file}", plugins=[seen], sweep=3600) as runtime:
         for text, told in (("a: [1\n", 1), ("a: [2, 3\nb: 1\n", 2)):
-            file.write_text(text)
-            for _ in range(3):
+            new = tmp_path / "new.yaml"  # whole at once: a look may still be under way
+            new.write_text(text)
+            new.replace(file)
+            for _ in range(4):  # of which the last shows that the others have ended
                 looked = seen.looks
                 runtime.hint()
                 wait_until(lambda: seen.looks > looked)  # noqa: B023  # called at once
