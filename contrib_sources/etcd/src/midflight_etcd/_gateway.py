@@ -73,11 +73,12 @@ class Gateway:
             headers = {"Connection": "close", "Grpc-Metadata-hasleader": "true"} | token
             text = json.dumps(body, default=lambda data: b64encode(data).decode())
             link = self._connected()
-            with contextlib.closing(link.sock) as sock:
+            with contextlib.ExitStack() as opened, link.sock as sock:
                 self._socket = sock
                 link.request("POST", f"/v3/{path}", text, headers)
-                response = link.getresponse()  # which now has the socket
-            answer = _answer(response)
+                response = opened.enter_context(link.getresponse())  # has the socket
+                answer = _answer(response)
+                opened.pop_all()  # what is sound is closed by who reads on
             if not response.isclosed():  # a stream, which may be silent for that long
                 sock.settimeout(30 * self.timeout)
         except (OSError, ValueError, http.client.HTTPException) as exc:

@@ -21,8 +21,7 @@ from midflight_etcd._gateway import EtcdError, Gateway
 class EtcdSource:
     """The text of one key; its version is the key's revision.
 
-    It takes `etcd://user@host:2379,host2:2379?tls=true#/path/of/key`, with any option
-    of README; what is given by name wins.
+    It takes `etcd://user@host:2379,host2:2379?tls=true#/key`; options by name win.
     """
 
     def __init__(self, url: str, **options: Any) -> None:
