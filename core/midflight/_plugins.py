@@ -79,8 +79,8 @@ class Participant(Owner):
         )
         if adapted is None:
             msg = (
-                f"{self.label}: `{hook}` is async, and no plugin runs coroutines;"
-                " do without `no:coroutines`, or make it a plain function"
+                f"{self.label}: `{hook}` is async, and no plugin has the hook `adapt`"
+                " that would run it; allow one, or make it a plain function"
             )
             raise PluginApiError(msg)
         return adapted

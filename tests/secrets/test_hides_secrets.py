@@ -163,17 +163,22 @@ def test_any_schema_may_mark_secrets():
     assert marks_of({"type": "object"}) is None
 
 
+class Broken:
+    """A plugin that fails when it is asked what a type says."""
+
+    @hookimpl
+    def json_schema(self, type):  # noqa: A002  # the contract's name
+        raise RuntimeError
+
+
+class Foreign(WithSchema):
+    """A module of a type that is asked for."""
+
+    Config: Any = {"type": "object"}  # noqa: RUF012  # as a user writes it
+
+
 def test_where_a_schema_fails_everything_is_hidden(build):
     """A plugin that raises does not uncover what it would have marked."""
-
-    class Broken:
-        @hookimpl
-        def json_schema(self, type):  # noqa: A002  # the contract's name
-            raise RuntimeError
-
-    class Foreign(WithSchema):
-        Config: Any = {"type": "object"}  # noqa: RUF012  # as a user writes it
-
     config = {"a": "b", "port": 1, "c": "${NOT_SET:-2}"}
     runtime, _ = build(config, modules={"keeps": Foreign}, plugins=[Broken()])
 
@@ -183,15 +188,6 @@ def test_where_a_schema_fails_everything_is_hidden(build):
 
 def test_where_a_schema_fails_other_types_are_shown(build):
     """What is hidden in one module for its type's sake does not hide the next."""
-
-    class Broken:
-        @hookimpl
-        def json_schema(self, type):  # noqa: A002  # the contract's name
-            raise RuntimeError
-
-    class Foreign(WithSchema):
-        Config: Any = {"type": "object"}  # noqa: RUF012  # as a user writes it
-
     runtime, source = build({}, modules={"fails": Foreign}, plugins=[Broken()])
     modules = [("x", "keeps"), ("y", "fails"), ("z", "keeps")]
     source.set(
