@@ -88,6 +88,7 @@ class Change:
     modules: Mapping[str, ModuleType]
     degraded: tuple[str, ...] = ()
     read_sections: frozenset[str] = frozenset()
+    _able: dict[str, bool] = attrs.field(factory=dict, init=False)  # asked twice each
 
     def can_reconfigure(self, name: str) -> bool:
         """Tell whether a running module can take its change in place.
@@ -95,11 +96,17 @@ class Change:
         It cannot if it has no `reconfigure` hook, if its type or its dependencies
         changed, or if it is degraded.
         """
-        (old, new), kind = self.diff.module(name), self.modules.get(name)
-        if not (old and new and kind) or name in self.degraded:
-            return False
-        same = old.type == new.type and old.depends_on == new.depends_on
-        return same and bool(kind.reconfigurable)
+        if name not in self._able:
+            (old, new), kind = self.diff.module(name), self.modules.get(name)
+            self._able[name] = bool(
+                old
+                and new
+                and kind
+                and kind.reconfigurable
+                and (old.type, old.depends_on) == (new.type, new.depends_on)
+                and name not in self.degraded
+            )
+        return self._able[name]
 
     def readers(self, section: str) -> tuple[str, ...]:
         """Return the running modules that declare that they read a section."""

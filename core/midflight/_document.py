@@ -45,11 +45,16 @@ class ModuleConfig:
     config: Mapping[str, Any] = attrs.field(factory=FrozenDict)
     depends_on: tuple[str, ...] = ()
     extra: Mapping[str, Any] = attrs.field(factory=FrozenDict)
+    # By hand: `cached_property` and slots took longer than the digest itself.
+    _digest: str = attrs.field(default="", init=False, repr=False)
 
-    @functools.cached_property
+    @property
     def digest(self) -> str:
         """The sha256 of this entry's typed canonical form."""
-        return digest_of([self.type, self.config, self.depends_on, self.extra])
+        if not self._digest:
+            form = [self.type, self.config, self.depends_on, self.extra]
+            object.__setattr__(self, "_digest", digest_of(form))
+        return self._digest
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ModuleConfig):

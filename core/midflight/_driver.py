@@ -41,7 +41,7 @@ class Owner:
     owed: Callable[[], Any] | None = None  # a `stop` that had to wait for that
 
 
-@attrs.frozen(eq=False, repr=False)
+@attrs.define(eq=False, repr=False)  # not frozen: thousands are made, for one use
 class Call:
     """One call of foreign code: what, whose, under which hook's name, how long."""
 
@@ -234,10 +234,10 @@ class Driver:
                 return False
             run.call = call
             now = self._system.monotonic()
-            run.due = min(
-                now + call.limit,
-                max(min(self._cap, call.since + call.limit), now + _LEAST),
-            )
+            run.due = now + call.limit
+            if self._cap < run.due or call.since < now:
+                due = min(self._cap, call.since + call.limit)
+                run.due = min(run.due, max(due, now + _LEAST))
             if run.due < self._armed:
                 self._armed = run.due
                 self._changed.notify_all()

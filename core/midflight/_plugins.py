@@ -59,12 +59,12 @@ class Participant(Owner):
     def invoke(self, hook: str, **arguments: Any) -> Any:
         """Call one hook on the calling thread, wrapped by the registered plugins."""
         arguments |= {"runtime": self._hooks.runtime, "participant": self.label}
-        caller, impl = getattr(self._hooks.hook, hook), self._methods[hook]
+        impl = self._methods[hook]
         method = getattr(self.target, impl.name)
         if impl.is_async:
             method = self._adapted(method, hook)
-        if caller.get_hookimpls():
-            return caller.call_extra([method], arguments)
+        if hook in self._hooks.wrapped:
+            return getattr(self._hooks.hook, hook).call_extra([method], arguments)
         # Nobody wraps it: the same result without a new HookImpl for each call.
         return method(**{name: arguments[name] for name in impl.takes})
 
@@ -90,7 +90,8 @@ class Participant(Owner):
         limit = self.deadline if limit is None else limit
         if self._methods[hook].is_async:
             limit += _GRACE
-        return Call(lambda: self.invoke(hook, **arguments), self, hook, limit)
+        invoked = functools.partial(self.invoke, hook, **arguments)
+        return Call(invoked, self, hook, limit)
 
 
 class Hooks:
@@ -105,6 +106,7 @@ class Hooks:
             functools.partial(_places, self._manager)
         )
         self._fitted: dict[type, dict[str, _Impl]] = {}
+        self.wrapped: set[str] = set()  # the hooks that a registered plugin has
 
     def register(self, plugin: object, name: str | None = None) -> None:
         """Register a cross-cutting plugin.
@@ -130,6 +132,7 @@ class Hooks:
                 msg = f"{label} cannot wrap `{hook}`: a wrapper has one `yield`"
             if msg:
                 raise PluginApiError(msg)
+            self.wrapped.add(hook)
         try:
             self._manager.register(plugin, name)
         except ValueError as exc:  # pluggy compares plugins with ==

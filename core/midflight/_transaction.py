@@ -160,7 +160,11 @@ class Transaction:
 
     def _prepare(self) -> Steps[None]:
         """Prepare each module in its turn; those that may are begun beside others."""
-        works = [(work, work.after) for work in self._works if work.after is not None]
+        works = [
+            (work, work.after)
+            for work in self._works
+            if work.after is not None and work.after.participant.has("prepare")
+        ]
         self._begin_ahead(works)
         failed: MidflightError | None = None
         for work, module in works:

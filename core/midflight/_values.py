@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from midflight._secret import Secret
@@ -153,16 +153,17 @@ def digest_of(value: Any) -> str:
 
     1, 1.0, true and "1" differ; the order of keys does not count.
     """
-    import hashlib
-
-    return hashlib.sha256(_encoder().encode(value).encode()).hexdigest()
+    encode, sha256 = _tools()
+    return str(sha256(encode(value).encode()).hexdigest())
 
 
 @functools.cache
-def _encoder() -> Any:
+def _tools() -> tuple[Callable[[Any], str], Callable[[bytes], Any]]:
+    import hashlib
     import json
 
-    return json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_form)
+    form = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_form)
+    return form.encode, hashlib.sha256
 
 
 def same(one: Any, other: Any) -> bool:

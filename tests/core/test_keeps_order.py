@@ -55,6 +55,39 @@ def test_what_was_not_reached_is_discarded_in_reverse(bench, fail):
     assert [name for name, *_ in bench.discarded] == ["m5", "m4"]
 
 
+def test_what_prepares_nothing_discards_nothing(bench):
+    """`discard` takes what `prepare` gave; who has no `prepare` is not called."""
+    discarded = []
+
+    class Bare:
+        def __init__(self, name):
+            self.name = name
+
+        @hookimpl
+        def start(self):
+            pass
+
+        @hookimpl
+        def reconfigure(self, config):
+            if config["fail"]:
+                raise OSError
+
+        @hookimpl
+        def discard(self, prepared):
+            discarded.append(prepared)
+
+    def document(fail):
+        names = ("a", "b")
+        return {"modules": {n: {"type": "bare", "config": fail} for n in names}}
+
+    bench.run(document({"fail": False}), modules={"bare": Bare})
+
+    outcome = bench.change(document({"fail": True}))
+
+    assert outcome.name == "rolled_back"
+    assert discarded == []
+
+
 def test_a_restart_stops_dependents_first(bench):
     """No module is stopped while one that needs it still works."""
     bench.run(bench.document(1, kind="rigid"))

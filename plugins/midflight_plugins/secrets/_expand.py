@@ -17,6 +17,7 @@ from midflight_plugins.secrets._names import (
     is_excepted,
     looks_secret,
     measures,
+    secret_among,
     shows_secret,
 )
 from midflight_plugins.secrets._plain import value_of
@@ -57,8 +58,14 @@ class Expander:
     @property
     def is_clean(self) -> bool:
         """Whether nothing was met so far that is worth a note."""
-        noted = self.faults or self.failed or self.uses or self.gaps
-        return not (noted or self.is_partial or self.hides_all)
+        return not (
+            self.faults
+            or self.failed
+            or self.uses
+            or self.gaps
+            or self.is_partial
+            or self.hides_all
+        )
 
     def value(
         self,
@@ -82,7 +89,7 @@ class Expander:
             if self._expands and "${" in value:
                 return self._text(value, path, marks, hidden=hidden)
             return self._kept(value, hidden=hidden)
-        if isinstance(value, Mapping):
+        if isinstance(value, dict | Mapping):  # mostly one, which is faster to tell
             return self._mapping(value, path, marks, hidden=hidden)
         if isinstance(value, tuple):
             items = [
@@ -120,10 +127,9 @@ class Expander:
         hidden: bool,
     ) -> Mapping[str, Any]:
         changed: dict[str, Any] = {}
+        secrets = secret_among((*value,), self._names)
         for key, item in value.items():
-            secret = looks_secret(key, self._names) or (
-                hidden and not is_excepted(key, self._names)
-            )
+            secret = key in secrets or (hidden and not is_excepted(key, self._names))
             if not (secret or marks) and (type(item) in _OPEN or self._is_open(item)):
                 continue
             below = marks and marks.below(key)

@@ -67,6 +67,12 @@ def looks_secret(name: str, more: tuple[str, ...] = ()) -> bool:
     return (last == "key" and before in _KEYS) or (last == "word" and before == "pass")
 
 
+@functools.lru_cache(1024)
+def secret_among(names: tuple[str, ...], more: tuple[str, ...] = ()) -> frozenset[str]:
+    """Return those of a mapping's keys that look secret; many mappings share theirs."""
+    return frozenset(name for name in names if looks_secret(name, more))
+
+
 def is_excepted(name: str, more: tuple[str, ...]) -> bool:
     """Tell whether a pattern says that a key holds no secret, as in `!shards`."""
     return _is_named(name, tuple(each[1:] for each in more if each.startswith("!")))

@@ -209,17 +209,17 @@ class _Pass:
         amiss: list[str] = []
         expander = self._state.expander(self._lookup, self._names)
         for name in other:
-            if not expander.is_clean:
-                expander = self._state.expander(self._lookup, self._names)
             changed[name] = self._made(name, given[name], expander)
             if expander.is_clean:
                 uses.pop(name, None)
-            elif self._is_amiss(expander):
+                continue
+            if self._is_amiss(expander):
                 amiss.append(name)
             elif expander.uses:
                 uses[name] = expander.uses
             else:
                 uses.pop(name, None)
+            expander = self._state.expander(self._lookup, self._names)
         return Group(given, last.made_of(given, changed), uses, tuple(amiss))
 
     def _moved(self, uses: Mapping[str, Uses]) -> set[str]:
