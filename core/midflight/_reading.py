@@ -164,7 +164,9 @@ class Reading:
         """
         lock, limit = self.reading, self.source.deadline
         alone = functools.partial(lock.acquire, timeout=limit / 2)
-        if not (yield Call(alone, Owner(self.source.label), "load", limit)):
+        if not lock.acquire(blocking=False) and not (
+            yield Call(alone, Owner(self.source.label), "load", limit)
+        ):
             msg = f"{self.source.label}: another read does not end"
             raise SourceUnavailableError(msg)
         try:
