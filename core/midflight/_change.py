@@ -88,7 +88,8 @@ class Change:
     modules: Mapping[str, ModuleType]
     degraded: tuple[str, ...] = ()
     read_sections: frozenset[str] = frozenset()
-    _able: dict[str, bool] = attrs.field(factory=dict, init=False)  # asked twice each
+    # Strategies ask, and `settle` once more.
+    _able: dict[str, bool] = attrs.field(factory=dict, init=False, repr=False)
 
     def can_reconfigure(self, name: str) -> bool:
         """Tell whether a running module can take its change in place.

@@ -22,6 +22,7 @@ class _Absent:
 
 
 ABSENT = _Absent()
+_Change = tuple[Path, Any, Any]  # as `KeyChange`, which takes as long as the rest
 
 
 class KeyChange(NamedTuple):
@@ -95,28 +96,36 @@ class Diff:
         return self.old.modules.get(name), self.new.modules.get(name)
 
     def key_changes(self, name: str | None = None) -> Iterator[KeyChange]:
-        """Yield each value that differs, of one module or of the whole."""
+        """Return each value that differs, of one module or of the whole."""
         every = (self.removed, self.added, self.modified) if name is None else ([name],)
-        for each in itertools.chain(*every):
-            yield from _entries(("modules", each), *self.module(each))
-        for section in self.sections if name is None else ():
-            sides = (self.old.sections, self.new.sections)
-            yield from _walk((section,), *(s.get(section, ABSENT) for s in sides))
+        sides = (self.old.sections, self.new.sections)
+        parts = itertools.chain(
+            (
+                _entries(("modules", each), *self.module(each))
+                for each in itertools.chain(*every)
+            ),
+            (
+                _walk((each,), *(side.get(each, ABSENT) for side in sides))
+                for each in (self.sections if name is None else ())
+            ),
+        )
+        return map(KeyChange._make, itertools.chain.from_iterable(parts))
 
     def paths(self, name: str) -> tuple[str, ...]:
         """Return the dotted key paths that differ in one module."""
         found = _entries(("modules", name), *self.module(name))
-        return tuple([dotted(change.path) for change in found])
+        return tuple([dotted(path) for path, *_ in found])
 
 
 def _entries(
     path: Path, old: ModuleConfig | None, new: ModuleConfig | None
-) -> list[KeyChange]:
+) -> list[_Change]:
     """Compare two entries; mostly they have nothing but another configuration."""
     if (
         old
         and new
-        and (old.type, old.depends_on) == (new.type, new.depends_on)
+        and old.type == new.type
+        and old.depends_on == new.depends_on
         and not (old.extra or new.extra)
     ):
         return _walk((*path, "config"), old.config, new.config)
@@ -134,18 +143,22 @@ def _differ(old: Any, new: Any) -> bool:
 
 def _moved(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[str]:
     """Return the keys of what is not the same object, in the new one's order."""
-    if list(old) == list(new):  # the usual case, compared without a loop
+    if [*old] == [*new]:  # the usual case, compared without a loop
         others = map(operator.is_not, old.values(), new.values())
         return itertools.compress(new, others)
     keys = dict.fromkeys((*new, *old))
     return [key for key in keys if old.get(key, ABSENT) is not new.get(key, ABSENT)]
 
 
-def _walk(path: Path, old: Any, new: Any) -> list[KeyChange]:
+def _walk(path: Path, old: Any, new: Any) -> list[_Change]:
     """Descend into mappings; report lists and scalars as a whole."""
     if not (isinstance(old, dict) and isinstance(new, dict)):
-        return [KeyChange(path, old, new)] if _differ(old, new) else []
+        return [(path, old, new)] if _differ(old, new) else []
     found = []
     for key in _moved(old, new):
-        found += _walk((*path, key), old.get(key, ABSENT), new.get(key, ABSENT))
+        one, other = old.get(key, ABSENT), new.get(key, ABSENT)
+        if isinstance(one, dict) and isinstance(other, dict):
+            found += _walk((*path, key), one, other)
+        elif _differ(one, other):
+            found.append(((*path, key), one, other))
     return found

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import attrs
 
 from midflight._diff import Diff
 from midflight.errors import Code
-
-_Paths = tuple[str, ...] | Callable[[], tuple[str, ...]]
-
-
-def _found(paths: _Paths) -> tuple[str, ...]:
-    return paths() if callable(paths) else paths
 
 
 @attrs.frozen
@@ -24,20 +18,12 @@ class Step:
     Args:
         module: its name.
         reason: why, in a few words.
-        paths: the dotted key paths behind it, or a function that finds them for
-            whoever asks: of thousands of steps mostly nobody does.
+        paths: the dotted key paths behind it.
     """
 
     module: str
     reason: str = ""
-    _paths: _Paths = attrs.field(
-        default=(), eq=_found, repr=lambda paths: repr(_found(paths))
-    )
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """The dotted key paths behind it."""
-        return _found(self._paths)
+    paths: tuple[str, ...] = ()
 
     @property
     def action(self) -> str:

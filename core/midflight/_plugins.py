@@ -132,12 +132,12 @@ class Hooks:
                 msg = f"{label} cannot wrap `{hook}`: a wrapper has one `yield`"
             if msg:
                 raise PluginApiError(msg)
-            self.wrapped.add(hook)
         try:
             self._manager.register(plugin, name)
         except ValueError as exc:  # pluggy compares plugins with ==
             msg = f"{label} is registered already, or equals one that is"
             raise PluginError(msg) from exc
+        self.wrapped |= {c.name for c in self._manager.get_hookcallers(plugin) or ()}
 
     def participant(
         self, role: str, target: object, label: str, deadline: float

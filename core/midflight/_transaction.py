@@ -182,15 +182,12 @@ class Transaction:
             raise failed
 
     def _begin_ahead(self, works: list[tuple[_Work, Running]]) -> None:
-        touched = {module.entry.name for _, module in works}
+        touched = {work.step.module for work in self._works if work.after}
         for work, module in works:
             if module.kind.parallel and touched.isdisjoint(module.entry.depends_on):
                 call = preparing(module, self._new.document)
-                work.ahead = (
-                    Ahead(call, self._system.monotonic)
-                    if call and not call.owner.stuck  # an earlier one has come back
-                    else None
-                )
+                if call and not call.owner.stuck:  # an earlier one has come back
+                    work.ahead = Ahead(call, self._system.monotonic)
         begin([work.ahead for work, _ in works if work.ahead], self._system)
 
     def _discard(self) -> Steps[None]:

@@ -52,8 +52,10 @@ class Code(enum.StrEnum):
 
 def dotted(path: Path) -> str:
     """Write a path the way errors and plans show it: `modules.web.config.hosts[0]`."""
-    if int not in map(type, path):
-        return ".".join(map(str, path))
+    try:
+        return ".".join(path)  # type: ignore[arg-type]  # mostly there are only keys
+    except TypeError:
+        pass
     parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in path]
     return "".join(parts).removeprefix(".")
 

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import copy
 import datetime
+import hashlib
 import json
 import pickle
+import subprocess
+import sys
 from typing import Any
 from unittest import mock
 
@@ -100,6 +103,36 @@ def test_the_order_of_keys_does_not_count():
 
     assert Document.from_mapping(one) == Document.from_mapping(other)
     assert hash(Document.from_mapping(one)) == hash(Document.from_mapping(other))
+
+
+@given(DOCUMENTS)
+def test_a_digest_is_that_of_one_form(document):
+    """Digests are stored beside versions: the form behind them stays as it is."""
+
+    def form(moment):
+        return ["\ud800" + type(moment).__name__, moment.isoformat()]
+
+    for module in document.modules.values():
+        parts = [module.type, module.config, module.depends_on, module.extra]
+        text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=form)
+
+        assert module.digest == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_a_python_without_an_encoder_of_c_digests_alike():
+    """The form does not depend on what of `json` is written in C."""
+    text = (
+        "import json.encoder; json.encoder.c_make_encoder = None\n"
+        "from midflight import Document\n"
+        "raw = {'modules': {'a': {'type': 'x', 'config': {'b': [1.5, 'é']}}}}\n"
+        "print(Document.from_mapping(raw).digest)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-Ic", text], check=True, text=True, capture_output=True
+    )
+    raw = {"modules": {"a": {"type": "x", "config": {"b": [1.5, "é"]}}}}
+
+    assert found.stdout.strip() == Document.from_mapping(raw).digest
 
 
 @given(DOCUMENTS)

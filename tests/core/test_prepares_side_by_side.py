@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from midflight import Applied, Rejected, RolledBack
+from midflight import Applied, Rejected, RolledBack, hookimpl
 from midflight.testing import FakeSystem, wait_until
 
 NAMES = ("a", "b", "c")  # a change takes them from the last to the first
@@ -81,6 +81,39 @@ def test_a_module_is_prepared_after_what_it_depends_on(bench):
 
     assert isinstance(outcome, Applied), outcome.faults
     assert "a" in {name for name, *_ in before}
+
+
+def test_what_a_module_depends_on_need_not_prepare_itself(bench):
+    """It keeps its dependents in their turn all the same, behind what it needs."""
+
+    class Bare:
+        def __init__(self, name):
+            self.name = name
+
+        @hookimpl
+        def start(self):
+            pass
+
+    def document(value):
+        kinds = {"a": ("plain", []), "b": ("bare", ["a"]), "c": ("parallel", ["b"])}
+        return {
+            "modules": [
+                {"name": name, "type": kind, "config": {"v": value}, "dependsOn": needs}
+                for name, (kind, needs) in kinds.items()
+            ]
+            + [{"name": "d", "type": "parallel", "config": {"v": value}}]
+        }
+
+    bench.run(document(1), modules={**bench.types(), "bare": Bare})
+    met = threading.Event()
+    bench.script("d", "prepare", lambda *_: met.set())
+    bench.script("a", "prepare", lambda *_: met.wait(5))
+
+    bench.change(document(2))
+
+    order = [name for hook, name in bench.log if hook == "prepare"]
+    assert order.index("a") < order.index("c")
+    assert met.is_set()
 
 
 def test_the_first_that_refuses_is_the_one_that_is_named(bench):

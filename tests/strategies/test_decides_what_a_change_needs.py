@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from midflight import Change, Diff, Document, Reconfigure, Runtime, hookimpl
+from midflight import Runtime, hookimpl
 from midflight.errors import Code
 from midflight.testing import FakeModule, FakeSource
-from midflight_plugins.strategies import Surgical
 
 
 class Live(FakeModule):
@@ -135,32 +134,3 @@ def test_a_held_plan_is_carried_out_once_it_is_approved():
     assert (held.name, stale.name, still) == ("held", "held", 1)
     assert applied.name == "applied"
     assert runtime.snapshot.document.modules["a"].config["n"] == 2
-
-
-def test_key_paths_are_sought_when_somebody_asks():
-    """A change of thousands of modules does not wait for paths that nobody reads."""
-    asked = []
-
-    class Noting(Diff):
-        def paths(self, name):
-            asked.append(name)
-            return super().paths(name)
-
-    old, new = (Document.from_mapping(document(a)) for a in (A1, A2))
-    [step] = Surgical().on_change(Change(Noting.between(old, new), {})).steps
-    before = [*asked]
-
-    assert before == []
-    assert step.paths == ("modules.a.config.n",)
-    assert asked == ["a"]
-
-
-def test_steps_are_equal_if_their_paths_are():
-    """Whether a step was given its paths or what finds them makes no difference."""
-    given = Reconfigure("a", "why", ("modules.a.config.n",))
-    found = Reconfigure("a", "why", lambda: ("modules.a.config.n",))
-    other = Reconfigure("a", "why", lambda: ("modules.a.config.m",))
-
-    assert given == found != other
-    assert hash(given) == hash(found)
-    assert repr(given) == repr(found)

@@ -24,6 +24,7 @@ _LAST = {
 # Also at the end of a word, as in `PGPASSWORD` and `authtoken`.
 _ENDS = ("passphrase", "passwd", "password", "secret", "token")
 _KEYS = {"access", "api", "encryption", "master", "private", "secret", "signing"}
+_FEW = 32  # keys
 _COUNTS = {"max", "min", "num", "number", "total"}  # `max_tokens` is a number
 # Below a secret's key, as in `credentials: {port: 5432}`; `tokens` is a unit as well.
 _MEASURES = {
@@ -67,9 +68,15 @@ def looks_secret(name: str, more: tuple[str, ...] = ()) -> bool:
     return (last == "key" and before in _KEYS) or (last == "word" and before == "pass")
 
 
-@functools.lru_cache(1024)
 def secret_among(names: tuple[str, ...], more: tuple[str, ...] = ()) -> frozenset[str]:
     """Return those of a mapping's keys that look secret; many mappings share theirs."""
+    # Of a large mapping nothing is kept: others would hardly have just its keys.
+    among = _among if len(names) <= _FEW else _among.__wrapped__
+    return among(names, more)
+
+
+@functools.lru_cache(1024)
+def _among(names: tuple[str, ...], more: tuple[str, ...]) -> frozenset[str]:
     return frozenset(name for name in names if looks_secret(name, more))
 
 

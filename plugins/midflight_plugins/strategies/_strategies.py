@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from midflight import Change, Plan, Reconfigure, Restart, Start, Stop, hookimpl
 from midflight.errors import Code
 
@@ -44,7 +42,7 @@ class Surgical:
 
     @staticmethod
     def _modified(change: Change, name: str) -> Reconfigure | Restart:
-        paths = partial(change.diff.paths, name)
+        paths = change.diff.paths(name)
         if change.can_reconfigure(name):
             return Reconfigure(name, "configuration changed", paths)
         old, new = change.diff.module(name)
@@ -84,7 +82,7 @@ class Partial:
             if not change.can_reconfigure(name):
                 return Plan.full(diff, f"`{name}` cannot be reconfigured")
         steps = (
-            Reconfigure(name, "configuration changed", partial(diff.paths, name))
+            Reconfigure(name, "configuration changed", diff.paths(name))
             for name in diff.modified
         )
         why = "only reconfigurable modules changed"
