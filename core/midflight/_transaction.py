@@ -14,7 +14,7 @@ from midflight import errors
 from midflight._ahead import Ahead, begin
 from midflight._change import dependents
 from midflight._document import Document
-from midflight._driver import Steps, quietly
+from midflight._driver import Call, Steps, quietly
 from midflight._engine import Engine, Running, Snapshot, Typed, show
 from midflight._modules import UnhealthyError, begun, preparing
 from midflight._outcome import Outcome, Reason
@@ -160,35 +160,33 @@ class Transaction:
 
     def _prepare(self) -> Steps[None]:
         """Prepare each module in its turn; those that may are begun beside others."""
+        document = self._new.document
         works = [
-            (work, work.after)
+            (work, work.after, call)
             for work in self._works
-            if work.after is not None and work.after.participant.has("prepare")
+            if work.after is not None and (call := preparing(work.after, document))
         ]
         self._begin_ahead(works)
         failed: MidflightError | None = None
-        for work, module in works:
+        for work, module, call in works:
             if failed and (work.ahead is None or work.ahead.claim()):
                 continue  # it has not begun, and never will
             self._at = self._at if failed else module
-            document = self._new.document
-            call = work.ahead.turn() if work.ahead else preparing(module, document)
             try:
-                work.prepared = (yield call) if call else None
+                work.prepared = yield work.ahead.turn() if work.ahead else call
                 work.holds = True
             except MidflightError as exc:
                 failed = failed or exc
         if failed:
             raise failed
 
-    def _begin_ahead(self, works: list[tuple[_Work, Running]]) -> None:
+    def _begin_ahead(self, works: list[tuple[_Work, Running, Call]]) -> None:
         touched = {work.step.module for work in self._works if work.after}
-        for work, module in works:
-            if module.kind.parallel and touched.isdisjoint(module.entry.depends_on):
-                call = preparing(module, self._new.document)
-                if call and not call.owner.stuck:  # an earlier one has come back
-                    work.ahead = Ahead(call, self._system.monotonic)
-        begin([work.ahead for work, _ in works if work.ahead], self._system)
+        for work, module, call in works:
+            waits = not touched.isdisjoint(module.entry.depends_on)
+            if module.kind.parallel and not (waits or call.owner.stuck):  # by a hang
+                work.ahead = Ahead(call, self._system.monotonic)
+        begin([work.ahead for work, *_ in works if work.ahead], self._system)
 
     def _discard(self) -> Steps[None]:
         """Let go of what was prepared and will not be used, in reverse."""

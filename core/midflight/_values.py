@@ -160,14 +160,14 @@ def digest_of(value: Any) -> str:
 @functools.cache
 def _tools() -> tuple[Callable[[Any], str], Callable[[bytes], Any]]:
     import hashlib
-    import json.encoder
+    from json import encoder
 
-    form = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_form)
-    text = json.encoder.encode_basestring_ascii
+    form = encoder.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_form)
     # `form.encode` makes this anew at each call, which takes longer than its work.
-    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    make: Any = getattr(encoder, "c_make_encoder", None)
+    quote = encoder.encode_basestring_ascii
     try:
-        encoded = make(None, _form, text, None, ":", ",", True, False, True)
+        encoded = make(None, _form, quote, None, ":", ",", True, False, True)
     except TypeError:  # a Python that has it not, or not so
         return form.encode, hashlib.sha256
     return lambda value: "".join(encoded(value, 0)), hashlib.sha256
