@@ -41,10 +41,14 @@ def shop(root, environ, tmp_path):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
             return answer.read().decode()
 
-    yield ask
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0, said.read_text()
-    assert "Traceback" not in said.read_text()
+    try:
+        yield ask
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0, said.read_text()
+        assert "Traceback" not in said.read_text()
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_its_own_tests_pass(run_tests):

@@ -6,6 +6,7 @@ import argparse
 import logging
 import signal
 import sys
+import threading
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from corner_shop.app import Application
@@ -24,12 +25,14 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8900)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with (
         Runtime(options.source, plugins=["log"], watch=True) as runtime,
         make_server(
             "127.0.0.1", options.port, Application(runtime), handler_class=_Quiet
         ) as server,
     ):
+        # On a thread: an exception raised here could end in the answer to a customer.
+        end = threading.Thread(target=server.shutdown)
+        signal.signal(signal.SIGTERM, lambda *_: end.start())
         print(f"open at http://127.0.0.1:{server.server_port}", flush=True)
         server.serve_forever()
