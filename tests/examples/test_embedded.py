@@ -15,6 +15,8 @@ def program(root, tmp_path):
     """Return a function that starts one of the programs in a copy of its folder."""
     folder = shutil.copytree(root / "examples/embedded", tmp_path / "embedded")
     started = []
+    # What a shell starts in the background ignores it, and so would the program.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def start(name):
         process = subprocess.Popen(
@@ -28,6 +30,7 @@ def program(root, tmp_path):
         return folder, process
 
     yield start
+    signal.signal(signal.SIGINT, before)
     for process in started:
         process.kill()
         process.communicate()
