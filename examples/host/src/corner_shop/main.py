@@ -25,14 +25,17 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8900)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with (
         Runtime(options.source, plugins=["log"], watch=True) as runtime,
         make_server(
             "127.0.0.1", options.port, Application(runtime), handler_class=_Quiet
         ) as server,
     ):
-        # On a thread: an exception raised here could end in the answer to a customer.
-        end = threading.Thread(target=server.shutdown)
-        signal.signal(signal.SIGTERM, lambda *_: end.start())
+
+        def close(*_: object) -> None:  # an exception would end in a customer's answer
+            threading.Thread(target=server.shutdown).start()
+
+        signal.signal(signal.SIGTERM, close)
         print(f"open at http://127.0.0.1:{server.server_port}", flush=True)
         server.serve_forever()
