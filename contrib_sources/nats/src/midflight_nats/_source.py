@@ -149,8 +149,7 @@ class NatsSource:
 
     def _means(self, data: bytes, document: Document, runtime: Runtime) -> bool:
         with contextlib.suppress(errors.InvalidConfigurationError):
-            found = runtime.parse(data, self._format, self.name).document
-            return bool(getattr(found, "digest", "") == document.digest)
+            return runtime.parse(data, self._format, self.name).document == document
         return False
 
     @contextlib.asynccontextmanager
@@ -168,17 +167,18 @@ class NatsSource:
             async with asyncio.timeout(limit), contextlib.AsyncExitStack() as stack:
                 client = None if stays else self._watching.get(loop)
                 if client is None:
-                    client = Client()
-                    stack.push_async_callback(client.close)
-                    await client.connect(error_cb=noted, **self._client)
+                    stack.push_async_callback((client := Client()).close)
+                    made = client.connect(error_cb=noted, **self._client)
+                    task = asyncio.create_task(made)  # cancelled, it may lose a socket
+                    stack.push_async_callback(asyncio.wait, {task}, timeout=1)
+                    await asyncio.shield(task)
                 if stays:
                     self._watching[loop] = client
                     stack.callback(self._watching.pop, loop, None)
                 patience = self._timeout if sent else min(self._timeout, 1.0)  # README
                 yield client.jetstream(timeout=patience)
         except (Error, OSError) as exc:
-            code = getattr(exc, "err_code", None)
-            if code in _CONFLICT:
+            if (code := getattr(exc, "err_code", None)) in _CONFLICT:
                 msg = f"{self.name}: it is another one by now; read it again"
                 raise errors.ConflictError(msg) from None
             if sent and isinstance(exc, OSError):  # timeouts are such
