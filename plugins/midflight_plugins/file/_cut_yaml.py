@@ -6,6 +6,7 @@ before and behind the list where the cut sees them.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from typing import Any
@@ -62,13 +63,19 @@ def cut(parsed: Parsed, count: int) -> tuple[int, list[int]] | None:
 
 def _starts(region: str, indent: int) -> list[int] | None:
     """Return where each entry begins, or `None` if a line is out of the ordinary."""
+    odd, dash = _lines(indent)
+    if odd.search(region):
+        return None
+    starts = [found.start() for found in dash.finditer(region)]
+    return starts if starts and starts[0] == 0 else None
+
+
+@functools.lru_cache(64)
+def _lines(indent: int) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return what finds a line out of the ordinary, and what finds an entry's first."""
     space = " " * indent
     odd = rf"^(?!{space}- |{space} +[^ \n]| *(?:#[^\n]*)?$)"
-    if re.search(odd, region, re.MULTILINE):
-        return None
-    dashes = re.finditer(rf"^{space}- ", region, re.MULTILINE)
-    starts = [dash.start() for dash in dashes]
-    return starts if starts and starts[0] == 0 else None
+    return re.compile(odd, re.MULTILINE), re.compile(rf"^{space}- ", re.MULTILINE)
 
 
 def split(window: str, indent: int, *, first: bool) -> list[str] | None:  # noqa: ARG001  # as of every format
@@ -94,6 +101,7 @@ def spots(chunk: str, limits: Limits) -> dict[Path, Spot]:
     return {path[1:]: spot for path, spot in found.items() if path}
 
 
+@functools.lru_cache(8)
 def _inside(limits: Limits) -> Limits:
     """In the whole an entry stands one level deeper."""
     return attrs.evolve(limits, max_depth=limits.max_depth - 1)

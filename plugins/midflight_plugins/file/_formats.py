@@ -8,6 +8,7 @@ import attrs
 
 from midflight import Fault, Loaded, Place, hookimpl
 from midflight.errors import Code, InvalidConfigurationError, shown
+from midflight_plugins.file._limits import Limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from midflight_plugins.file._unit import Unit
 
 _FORMATS = frozenset({"yaml", "yml", "json", "toml"})
+_LIMITS = Limits()
 _MOST_KEPT = 16  # texts that are remembered: each holds its bytes and its document
 
 # What each source gave last, oldest first. It serves every runtime of the process, and
@@ -46,18 +48,20 @@ def parse(data: bytes, format: str, name: str, runtime: Runtime) -> Loaded | Non
 
 
 def _cache(runtime: Runtime) -> Cache:
-    from midflight_plugins.file._cache import Cache
-
     state_dir = getattr(runtime, "state_dir", None)
-    return _caches.setdefault(state_dir, Cache(state_dir))
+    found = _caches.get(state_dir)
+    if found is None:
+        from midflight_plugins.file._cache import Cache
+
+        found = _caches.setdefault(state_dir, Cache(state_dir))
+    return found
 
 
 def _unit(data: bytes, form: str, name: str, cache: Cache) -> Unit:
     """Parse bytes, unless they or most of them were parsed before."""
-    from midflight_plugins.file._limits import Limits
     from midflight_plugins.file._unit import Unit, build, rebuild
 
-    limits, before = Limits(), _kept.get(name)
+    limits, before = _LIMITS, _kept.get(name)
     if len(data) > limits.max_size:
         fault = Fault(
             Code.E_SIZE,
