@@ -99,7 +99,7 @@ def traced():
         tracemalloc.stop()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("form", MODULES)
 def test_what_runs_keeps_little_more_than_the_plain_values(write, form):
     """Text, digests, places, modules and all else: 2.5 times the dictionaries."""
@@ -110,15 +110,19 @@ def test_what_runs_keeps_little_more_than_the_plain_values(write, form):
     with Runtime(f"file:{small}", modules=kinds):
         pass  # what is imported counts not
     text = json.dumps(plain_of(count))
-    with traced() as now:
-        before = now()
-        plain = json.loads(text)
-        plain_size, before = now() - before, now()
-        with Runtime(f"file:{path}", modules=kinds) as runtime:
-            kept = now() - before
 
-            assert len(plain["modules"]) == len(runtime.snapshot.running) == count
-            assert kept <= 2.5 * plain_size
+    def kept():
+        with traced() as now:
+            before = now()
+            plain = json.loads(text)
+            plain_size, before = now() - before, now()
+            with Runtime(f"file:{path}", modules=kinds) as runtime:
+                size = now() - before
+                assert len(plain["modules"]) == len(runtime.snapshot.running) == count
+        return size / plain_size
+
+    # What another thread of this process takes meanwhile is counted too: not thrice.
+    assert any(kept() <= 2.5 for _ in range(3))
 
 
 @pytest.mark.timeout(180)
