@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import secrets
 import stat
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import attrs
 
@@ -22,10 +20,11 @@ from midflight.errors import (
     SourceUnavailableError,
     UnknownOutcomeError,
 )
+from midflight_plugins.file._dump import dumped
+from midflight_plugins.file._edit import edits
 from midflight_plugins.file._limits import Limits
 from midflight_plugins.file._reading import FileBytes, read, token
-from midflight_plugins.file._scalars import resolve
-from midflight_plugins.file._unit import Unit, build
+from midflight_plugins.file._unit import Unit, build, rebuild
 
 _YAML = frozenset({".yaml", ".yml"})
 _MODE = 0o666  # less the process's mask, as an editor would make it
@@ -39,11 +38,13 @@ class Writing:
         name: the file as its user wrote it; errors carry it.
         path: absolute.
         limits: bounds on what may be written.
+        known: the file as it was last read, so that it is not parsed in full again.
     """
 
     name: str
     path: str
     limits: Limits
+    known: Unit | None = None
 
     def put(
         self, document: Document, text: str | None, expected: str | int | None
@@ -94,15 +95,20 @@ class Writing:
         raise ConflictError(msg)
 
     def _data(self, document: Document, text: str | None, now: FileBytes) -> bytes:
-        """Return the bytes to write: the text, what is there already, or new ones."""
+        """Return the bytes to write: the text, what is there, edited, or new ones."""
         there = self._parsed(now.data) if now.data is not None else None
         wanted = document.digest
         data = None if text is None else text.encode("utf-8", "surrogatepass")
         if data is not None and _means(self._parsed(data), wanted):
             return data
-        if there is not None and _means(there, wanted) and now.data is not None:
-            return now.data
-        data = _written(document, self._suffix()).encode()
+        if there is not None and _means(there, wanted):
+            return there.data
+        form = self._suffix()
+        if there is not None and not there.faults and form in _YAML:
+            for data in edits(there, document):
+                if _means(self._parsed(data, there), wanted):
+                    return data
+        data = dumped(document, form).encode()
         found = self._parsed(data)
         if not _means(found, wanted):
             msg = "the document cannot be written and read back as it is"
@@ -116,8 +122,12 @@ class Writing:
             msg = f"file:{self.name} names other files: edit them instead"
             raise PluginError(msg)
 
-    def _parsed(self, data: bytes) -> Unit:
-        return build(self.name, data, self.path, self.limits)
+    def _parsed(self, data: bytes, before: Unit | None = None) -> Unit:
+        before = before or self.known
+        if before is not None and before.data == data:
+            return before
+        near = before and rebuild(before, data, self.path)
+        return near or build(self.name, data, self.path, self.limits)
 
     def _suffix(self) -> str:
         suffix = os.path.splitext(self.name)[1].lower()
@@ -180,50 +190,3 @@ def _keep_rights(handle: int, real: str) -> None:
     with contextlib.suppress(PermissionError):
         os.fchown(handle, old.st_uid, old.st_gid)
     os.fchmod(handle, stat.S_IMODE(old.st_mode))
-
-
-# -- what is written -----------------------------------------------------------------
-
-
-def _written(document: Document, suffix: str) -> str:
-    raw = {
-        key: value
-        for key, value in document.as_mapping().items()
-        if key != "modules" or value
-    }
-    if suffix == ".json":
-        return json.dumps(raw, indent=2, ensure_ascii=False, default=_unwritable) + "\n"
-    return _yaml(raw)
-
-
-def _unwritable(value: object) -> str:
-    """Write a date as text; reading it back will show that this is another value."""
-    return str(value)
-
-
-def _yaml(raw: Mapping[str, Any]) -> str:
-    import io
-
-    from midflight_plugins.file._events import reader
-
-    yaml = reader()()
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.width, yaml.allow_unicode = 4096, True
-    out = io.StringIO()
-    yaml.dump(_quoted(raw), out)
-    return out.getvalue()
-
-
-def _quoted(value: Any) -> Any:
-    """Return a value as ruamel takes it; a text that could be another is quoted."""
-    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
-
-    if isinstance(value, Mapping):
-        return {_quoted(key): _quoted(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_quoted(each) for each in value]
-    if isinstance(value, str):
-        return value if resolve(value) == value else DoubleQuotedScalarString(value)
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    return DoubleQuotedScalarString(_unwritable(value))

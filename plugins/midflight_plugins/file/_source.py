@@ -144,7 +144,8 @@ class FileSource:
         """
         from midflight_plugins.file._put import Writing
 
-        writing = Writing(self.path, self._own, self._limits)
+        known = self._units.get(self._own)
+        writing = Writing(self.path, self._own, self._limits, known)
         return writing.put(document, text, expected_version)
 
     def _take_cache(self, runtime: Runtime) -> None:

@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from midflight import Document
+from midflight_plugins.file import FileSource, _unit, _yaml
+from midflight_plugins.overrides import OverridesSource
+
+pytestmark = pytest.mark.no_canaries("it compares whole texts")
+
+TEXT = """\
+# head
+service: {name: shop}  # who
+
+modules:
+  # about a
+  - name: a
+    type: t
+    config:
+      rate: 1250  # why so many
+      hosts:
+        - one  # first
+        - two  # second
+        # between
+        - three
+      text: |
+        # no comment
+        line
+
+  # about b
+  - name: b   # b!
+    config: {y: 2, z: 'q', far: 0x10}  # why b
+
+  # about c
+  - name: c
+    dependsOn: [a]
+# end of list
+other:
+  # deep
+  k: v   # kv
+"""
+Change = Callable[[dict[str, Any]], object]
+
+
+def put(path: Path, change: Change) -> list[str]:
+    """Put what a file says with a change; return the lines that are other ones."""
+    source, before = FileSource(path), path.read_text()
+    loaded = source.load()
+    assert isinstance(loaded.document, Document)
+    raw = json.loads(json.dumps(loaded.document.as_mapping()))
+    change(raw)
+    wanted = Document.from_mapping(raw)
+    source.put(wanted, loaded.token, None)
+    after = path.read_text()
+    assert FileSource(path).load().document == wanted
+    lines = difflib.ndiff(before.splitlines(), after.splitlines())
+    return [line for line in lines if line[0] in "-+"]
+
+
+def at(raw: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return one entry."""
+    return next(each for each in raw["modules"] if each["name"] == name)
+
+
+CHANGES: dict[str, tuple[Change, list[str]]] = {
+    "a number": (
+        lambda raw: at(raw, "a")["config"].update(rate=7),
+        ["-       rate: 1250  # why so many", "+       rate: 7     # why so many"],
+    ),
+    "a word that could be a truth": (
+        lambda raw: at(raw, "a")["config"].update(rate="yes"),
+        ["-       rate: 1250  # why so many", '+       rate: "yes" # why so many'],
+    ),
+    "a key more": (
+        lambda raw: at(raw, "b")["config"].update(w=1),
+        [
+            "-     config: {y: 2, z: 'q', far: 0x10}  # why b",
+            "+     config: {y: 2, z: 'q', far: 0x10, w: 1} # why b",
+        ],
+    ),
+    "a config where there was none": (
+        lambda raw: at(raw, "c").update(config={"day": "2020-01-01"}),
+        ["+     config:", '+       day: "2020-01-01"'],
+    ),
+    "a key less": (lambda raw: at(raw, "c").pop("dependsOn"), ["-     dependsOn: [a]"]),
+    "the first of a list": (
+        lambda raw: at(raw, "a")["config"]["hosts"].remove("one"),
+        ["-         - one  # first"],
+    ),
+    "one more in a list": (
+        lambda raw: at(raw, "a")["config"]["hosts"].insert(1, "new"),
+        ["+         - new"],
+    ),
+    "an entry less": (
+        lambda raw: raw["modules"].remove(at(raw, "b")),
+        ["-   - name: b   # b!", "-     config: {y: 2, z: 'q', far: 0x10}  # why b"],
+    ),
+    "an entry more": (
+        lambda raw: raw["modules"].insert(1, {"name": "n", "config": {"l": [1]}}),
+        ["+   - name: n", "+     config:", "+       l:", "+         - 1"],
+    ),
+    "an entry more at the end": (
+        lambda raw: raw["modules"].append({"name": "n", "type": "t"}),
+        ["+   - name: n", "+     type: t", "+     config: {}"],
+    ),
+    "an entry more at the front": (
+        lambda raw: raw["modules"].insert(0, {"name": "n", "type": "t"}),
+        ["+   - name: n", "+     type: t", "+     config: {}"],
+    ),
+    "a section, and an entry": (
+        lambda raw: (raw["other"].update(k=1), at(raw, "b")["config"].update(y=3)),
+        [
+            "-     config: {y: 2, z: 'q', far: 0x10}  # why b",
+            "+     config: {y: 3, z: 'q', far: 0x10}  # why b",
+            "-   k: v   # kv",
+            "+   k: 1   # kv",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_other_lines_stay_as_they_are(write: Any, case: str) -> None:
+    """Where a value is put, comments, order, quotes and numbers stay beside it."""
+    change, expected = CHANGES[case]
+
+    assert put(write({"app.yaml": TEXT}), change) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TEXT.replace("\n  ", "\n"),  # dashes at the margin
+        TEXT.replace("        - ", "      - ").replace("        # b", "      # b"),
+        "\ufeff" + TEXT,
+        TEXT.split("# end of list", maxsplit=1)[0].rstrip(
+            "\n"
+        ),  # no line break at the end
+        TEXT.replace("# why", "# wäre es 𝄞, why"),
+    ],
+)
+@pytest.mark.parametrize("case", ["a number", "an entry less", "a key more"])
+def test_any_layout_is_kept(write: Any, text: str, case: str) -> None:
+    """Indents, a byte order mark, a missing line break and any character."""
+    change, expected = CHANGES[case]
+    lines = put(write({"app.yaml": text}), change)
+
+    assert len(lines) == len(expected)
+
+
+def test_an_anchor_is_kept(write: Any) -> None:
+    """Entries that share values by anchors are no reason to lose comments."""
+    text = TEXT.replace("{name: shop}", "&s {name: shop}").replace("v   # kv", "*s")
+    change, expected = CHANGES["a number"]
+
+    assert put(write({"app.yaml": text}), change) == expected
+
+
+def test_what_cannot_be_written_in_place_is_written_anew(write: Any) -> None:
+    """A value that two places share is changed in one of them; comments are lost."""
+    text = "a: &one {x: 1}  # one\nb: *one  # two\n"
+    path = write({"app.yaml": text})
+    put(path, lambda raw: raw["b"].update(x=2))
+
+    assert "*one" not in path.read_text()
+
+
+def test_a_large_file_is_not_parsed_for_one_value(write: Any, monkeypatch: Any) -> None:
+    """Of a thousand entries, the text of one is read and written."""
+    entry = "  - name: m{0}\n    config:\n      rate: {0}  # of {0}\n"
+    text = "modules:\n" + "".join(entry.format(n) for n in range(1_000))
+    path = write({"app.yaml": text})
+    source, sizes = FileSource(path), []
+    loaded = source.load()
+    assert isinstance(loaded.document, Document)
+    raw = loaded.document.as_mapping()
+    raw["modules"][500] = {"name": "m500", "config": {"rate": -1}}
+    plain = _yaml.parse
+
+    def noted(text: str, *args: Any, **options: Any) -> Any:
+        sizes.append(len(text))
+        return plain(text, *args, **options)
+
+    monkeypatch.delenv("MIDFLIGHT_FULL_PARSE", raising=False)
+    monkeypatch.setattr(_yaml, "parse", noted)
+    monkeypatch.setitem(_unit._PARSERS, ".yaml", noted)
+    source.put(Document.from_mapping(raw), loaded.token, None)
+
+    assert sum(sizes) < 1_000
+    assert path.read_text() == text.replace("rate: 500  # of", "rate: -1   # of")
+
+
+def test_comments_of_overrides_stay(write: Any) -> None:
+    """What operators wrote beside their overrides is there after another one is set."""
+    text = (
+        "# on call: ada\nmodules:\n  api:\n    config:\n      rate: 7  # till Monday\n"
+    )
+    path = write({"over.yaml": text})
+    overrides = OverridesSource(f"file:{path}")
+    overrides.set("modules.api.config.burst", 9)
+    overrides.set("modules.web.config.rate", 2)
+    burst = "      burst: 9\n"
+    web = "  web:\n    config:\n      rate: 2\n"
+
+    assert path.read_text() == text + burst + web
+
+
+# -- any text, any change --------------------------------------------------------------
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**40), 2**40),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(
+        ["", "yes", "1", "a b", "a: b", "- x", "#", "é\n𝄞", " x ", "*a", "~"]
+    ),
+    st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "Z"]), max_size=9),
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.sampled_from("klmn"), inner, max_size=3),
+    ),
+    max_leaves=6,
+)
+ENTRIES = st.dictionaries(
+    st.sampled_from(["m1", "m2", "m3", "m4", "m5"]),
+    st.dictionaries(st.sampled_from(["rate", "hosts", "deep"]), VALUES, max_size=3),
+    min_size=1,
+)
+
+
+def raw_of(entries: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration of modules."""
+    rows = [{"name": name, "config": config} for name, config in entries.items()]
+    return {"modules": rows, "tail": {"x": 1}}
+
+
+@given(before=ENTRIES, after=ENTRIES, share=st.sets(st.sampled_from("12345")))
+def test_whatever_changes_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, before: Any, after: Any, share: Any
+) -> None:
+    """Any values for any others: what is read is what was put; comments beside stay."""
+    path = tmp_path_factory.mktemp("put") / "app.yaml"
+    path.write_text("modules: []\ntail: {x: 1}\n")
+    put(path, lambda raw: raw.update(raw_of(before)))
+    lines = re.sub(r"(?m)^( *- name: (\w+))$", r"\1  # of \2", path.read_text())
+    path.write_text(lines + "# the end\n")
+    kept = {name: before[name] for name in before if name[1:] in share}
+    wanted = {**after, **kept}
+    put(path, lambda raw: raw.update(raw_of(wanted)))
+    text = path.read_text()
+
+    assert "# the end" in text
+    in_order = [n for n in before if n in wanted] == [n for n in wanted if n in before]
+    for name in before.keys() & wanted.keys() if in_order else ():
+        assert f"- name: {name}  # of {name}" in text
