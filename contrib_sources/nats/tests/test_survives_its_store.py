@@ -238,6 +238,32 @@ def test_why_no_server_is_there_is_said(host, why):
         runtime.read()
 
 
+def test_who_gave_up_connects_no_more(monkeypatch):
+    """What still connects when the time is over is ended, and only then closed."""
+    seen = []
+
+    class Slow:
+        """A client whose server says nothing."""
+
+        async def connect(self, **_options):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                seen.append("ended")
+
+        async def close(self):
+            seen.append("closed")
+
+    async def read():
+        with pytest.raises(SourceUnavailableError):
+            await NatsSource("nats://127.0.0.1?timeout=0.1#bucket/key").hash()
+        return [*seen]
+
+    monkeypatch.setattr("nats.aio.client.Client", Slow)
+
+    assert asyncio.run(read()) == ["ended", "closed"]
+
+
 def test_one_of_several_servers_is_enough(shared, bucket, password):
     """Of a cluster's servers, those that are away are passed over."""
     bucket.put("rate: 1")

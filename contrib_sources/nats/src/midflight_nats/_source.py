@@ -81,7 +81,7 @@ class NatsSource:
                 return ending.is_set() or task.result()
             finally:
                 task.cancel()
-                ended.wait(1)  # before the loop is stopped
+                ended.wait(3)  # before the loop is stopped
 
         return Following(self.name, follow, interrupt=lambda: hints.put(None))
 
@@ -160,23 +160,23 @@ class NatsSource:
         loop, limit = asyncio.get_running_loop(), None if stays else self._timeout
         errs: list[Exception] = []  # why no server is available
 
-        async def noted(exc: Exception) -> None:
+        async def note(exc: Exception) -> None:
             errs[:] = [exc]
 
         try:
             async with asyncio.timeout(limit), contextlib.AsyncExitStack() as stack:
-                client = None if stays else self._watching.get(loop)
-                if client is None:
-                    stack.push_async_callback((client := Client()).close)
-                    made = client.connect(error_cb=noted, **self._client)
-                    task = asyncio.create_task(made)  # cancelled, it may lose a socket
-                    stack.push_async_callback(asyncio.wait, {task}, timeout=1)
+                link = None if stays else self._watching.get(loop)
+                if link is None:
+                    stack.push_async_callback((link := Client()).close)
+                    task = loop.create_task(link.connect(error_cb=note, **self._client))
+                    stack.push_async_callback(asyncio.wait, {task}, timeout=2)
+                    stack.callback(lambda: loop.call_later(1, task.cancel))  # not now
                     await asyncio.shield(task)
                 if stays:
-                    self._watching[loop] = client
+                    self._watching[loop] = link
                     stack.callback(self._watching.pop, loop, None)
                 patience = self._timeout if sent else min(self._timeout, 1.0)  # README
-                yield client.jetstream(timeout=patience)
+                yield link.jetstream(timeout=patience)
         except (Error, OSError) as exc:
             if (code := getattr(exc, "err_code", None)) in _CONFLICT:
                 msg = f"{self.name}: it is another one by now; read it again"
