@@ -244,6 +244,29 @@ def test_imported_files_are_kept_each_by_itself(
     assert same(less, real(file))
 
 
+def test_a_stored_text_is_kept_by_its_own_runtime(tmp_path: Path) -> None:
+    """Nothing of it is written where another runtime keeps its state."""
+    one, other, data = tmp_path / "one", tmp_path / "other", app().encode()
+    for state_dir, name in ((one, "rows:a"), (other, "rows:b"), (None, "rows:c")):
+        Runtime("memory:", state_dir=state_dir).parse(data, "yaml", name)
+
+    assert len(kept(one)) == len(kept(other)) == 1
+
+
+def test_a_stored_text_is_not_kept_at_each_change(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Changed twice within a minute, it is written once."""
+    monkeypatch.setenv("MIDFLIGHT_FULL_PARSE", "1")
+    runtime = Runtime("memory:", state_dir=state)
+    runtime.parse(app().encode(), "yaml", "rows:a")
+    [file] = kept(state)
+    first = file.read_bytes()
+    runtime.parse(app(rate=3).encode(), "yaml", "rows:a")
+
+    assert file.read_bytes() == first
+
+
 @pytest.mark.usefixtures("shortcut")
 def test_a_stored_text_is_kept_as_well(state: Path, parsed: Any) -> None:
     """Bytes that a source fetches from elsewhere start from the cache too."""
