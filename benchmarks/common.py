@@ -18,12 +18,13 @@ import sys
 import threading
 import time
 
+C_PARSER = "ruamel.yaml.clib"
 PACKAGES = (
     "midflight",
     "pluggy",
     "attrs",
     "ruamel.yaml",
-    "ruamel.yaml.clib",
+    C_PARSER,
     "watchdog",
     "SQLAlchemy",
     "psycopg",
@@ -44,6 +45,7 @@ PACKAGES = (
 # Words of rows that are not ours: what they say does not depend on our commits.
 OTHERS = (
     "floor",
+    "allowed",
     "bare",
     "plain",
     "naive",

@@ -3,20 +3,22 @@
 `python benchmarks/compare.py benchmarks/results/OLD benchmarks/results/NEW`
 
 What stands beside Midflight in a table, floors and peers, tells how much the machine
-itself moved; that is taken off. A row has moved if each of its figures did, and the
-same way.
+itself moved; that is taken off. What takes less than a millisecond at a time tells
+nothing about it. A row has moved if each of its figures did, and the same way.
 """
 
 from __future__ import annotations
 
 import argparse
 import pathlib
+import re
 import statistics
 
 import common
 from results import Results, figures, identity
 
-STEADY = 3  # rows of others that a table needs to tell about the machine by itself
+ENOUGH = 3  # rows of others that a table needs to tell about the machine by itself
+LEAST = 1.0  # ms that such a row takes; other units are those of long batches
 
 
 def changes(old: Results, new: Results) -> list[dict]:
@@ -47,17 +49,24 @@ def by_row(run: Results) -> dict[tuple, tuple[dict, dict[str, float]]]:
     }
 
 
+def steady(each: dict) -> bool:
+    """Tell whether a row takes long enough to tell about the machine."""
+    in_ms = re.search(r"\bms\b", each["title"]) and "p50" in each["old"]
+    return not in_ms or min(each["old"]["p50"], each["new"]["p50"]) >= LEAST
+
+
 def drifts(found: list[dict]) -> dict[str, float]:
     """Return by how much the machine moved, by table, and under "" for the whole."""
     times: dict[str, list[float]] = {}
     for each in found:
-        if not each["ours"]:
+        if not each["ours"] and steady(each):
             middle = statistics.geometric_mean(each["times"].values())
-            for name in ("", each["title"]):
+            alone = "p50" not in each["times"]  # it is no time
+            for name in (each["title"],) if alone else ("", each["title"]):
                 times.setdefault(name, []).append(middle)
     whole = statistics.median(times.get("", [1.0]))
     own = {name: statistics.median(all_) for name, all_ in times.items()}
-    return {name: own[name] for name in own if len(times[name]) >= STEADY} | {"": whole}
+    return {name: own[name] for name in own if len(times[name]) >= ENOUGH} | {"": whole}
 
 
 def verdict(times: dict[str, float], drift: float, least: float) -> str:

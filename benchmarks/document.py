@@ -31,6 +31,7 @@ BASES = {
     "exchange": "exchange: naive, copy.deepcopy of the whole",
     "JSON": "JSON: json.loads of the whole",
     "TOML": "TOML: tomllib.loads of the whole",
+    "write": "write one value: ruamel's round trip of the whole",
 }
 
 
@@ -196,6 +197,37 @@ def formats(folder: pathlib.Path, count: int) -> dict:
     }
 
 
+def writing(folder: pathlib.Path, count: int) -> dict:
+    """Return the ways to write one value into a file, comments kept, to the disk."""
+    from ruamel.yaml import YAML
+
+    held = Documents(count)
+    ours, theirs = folder / "ours.yaml", folder / "theirs.yaml"
+    for path in (ours, theirs):
+        write(path, common.Text(count).with_rate(10), atomic=True)
+    source = FileSource(ours)
+
+    def put():
+        token = source.load().token
+        document = attrs.evolve(source.load().document, modules=held.edited().modules)
+        return document, token
+
+    def round_trip() -> None:
+        yaml = YAML()
+        raw = yaml.load(theirs)
+        raw["modules"][count // 2]["config"]["rate"] += 1
+        with theirs.open("w") as file:
+            yaml.dump(raw, file)
+            os.fsync(file.fileno())
+
+    return {
+        "write one value: midflight, comments kept": held.prepared(
+            put, lambda made: source.put(made[0], made[1], None)
+        ),
+        "write one value: ruamel's round trip of the whole": lambda: timed(round_trip),
+    }
+
+
 def working(count: int) -> dict:
     """Return the ways to compare, to label and to exchange."""
     held = Documents(count)
@@ -254,7 +286,8 @@ def measure(count: int, rounds: int) -> list[dict]:
     """Return a row for each way, with its ratio to what one would write first."""
     with tempfile.TemporaryDirectory() as folder:
         where = pathlib.Path(folder)
-        ways = reading(where, count) | formats(where, count) | working(count)
+        ways = reading(where, count) | formats(where, count)
+        ways |= writing(where, count) | working(count)
         found = common.in_turns(ways, rounds, LONGEST)
     rows = []
     for name, samples in sorted(found.items()):

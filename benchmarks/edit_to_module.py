@@ -34,21 +34,19 @@ class Way:
         needs: the distribution, or program, that it needs.
         writers: who edits; `()` for a way that makes its changes itself.
         text: what the file holds.
-        quick: the largest document that a quick run measures it with.
     """
 
     watch: object
     needs: str = ""
     writers: tuple[str, ...] = BOTH
     text: type = common.Text
-    quick: int = 10_000
 
 
 FLOOR, LEAST = "floor: inotify, callback only", "floor + parse of the changed item"
 LEAST_C = f"{LEAST} by the C parser"
 MIDFLIGHT, FAST = "midflight, the module reconfigured", "midflight with the extra fast"
-CLIB = "ruamel.yaml.clib"
-slow = functools.partial(Way, writers=(RENAME,), quick=1_000)
+CLIB = common.C_PARSER
+slow = functools.partial(Way, writers=(RENAME,))
 WAYS = {
     FLOOR: Way(watchers.inotify, writers=ALL),
     LEAST: Way(watchers.parsing_the_item(pure=True), writers=ALL),
@@ -143,8 +141,6 @@ def measure(count: int, ways: dict, options, elsewhere: Elsewhere) -> list[dict]
         OTHER: functools.partial(elsewhere.write, atomic=False),
     }
     rounds = 1 if options.quick else options.rounds
-    if options.quick:
-        ways = {name: way for name, way in ways.items() if count <= way.quick}
     edits, budget = (20, options.budget / 3) if options.quick else (100, options.budget)
     texts = {kind: kind(count) for kind in {way.text for way in ways.values()}}
     found: dict[tuple[str, str], list[float]] = {}

@@ -4,7 +4,7 @@
 
 Each table of the page stands between `<!-- table: NAME -->` and `<!-- end -->`, with a
 line that says what it was measured on. A table whose benchmark was not run stays as it
-is.
+is. That of several Pythons has only runs of one commit.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import re
 
 import common
 import plot
+import targets
 from results import Results
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -59,13 +60,13 @@ def by_rename(rows: list[dict]) -> list[dict]:
 
 
 def edit(run: Results) -> list[dict]:
-    """Return p50 of each way for each size, and how the largest was measured."""
+    """Return p50 of each way for each size, p99 of the largest, and each n."""
     rows = by_rename(run.rows("edit_to_module"))
     table = wide(rows, "way", "modules")
-    last = {row["way"]: row for row in rows}
     for row in table:
-        row |= {"p99, last": cell(last[row["way"]]["p99"])}
-        row |= {"n, last": str(last[row["way"]]["n"])}
+        own = [each for each in rows if each["way"] == row["way"]]
+        row |= {"p99, last": cell(own[-1]["p99"])}
+        row |= {"n": ", ".join(str(each["n"]) for each in own)}
     return table
 
 
@@ -97,6 +98,19 @@ def admin(run: Results) -> list[dict]:
     return wide(run.rows("admin"), "way", "entries")
 
 
+def restart(run: Results) -> list[dict]:
+    """Return the ways of a restart, with the parser that each run had."""
+    rows = []
+    for part in ("restart", "restart-pure"):
+        parser = "pure"
+        if part == "restart" and common.C_PARSER in run.machine(part)["versions"]:
+            parser = "C"
+        rows += [{"parser": parser} | row for row in run.rows(part)]
+    return only(
+        rows, "parser", "modules", "what", "way", "n", "p50", "% of a full parse"
+    )
+
+
 def versions(run: Results) -> list[dict]:
     """Return what was measured, by name and version."""
     where = run.machine("edit_to_module")
@@ -104,9 +118,22 @@ def versions(run: Results) -> list[dict]:
     return [{"what": name, "version": said} for name, said in found.items()]
 
 
-def whole(part: str, *names: str, at: int = 0):
-    """Return what takes some columns of a part's table as they are."""
-    return lambda run: only(run.rows(part, at), *names)
+def whole(part: str, *names: str, title: str = ""):
+    """Return what takes some columns of a part's table as they are.
+
+    Args:
+        part: the benchmark.
+        names: the columns.
+        title: how the table's title begins, if it is not the first of the part.
+    """
+
+    def taken(run: Results) -> list[dict]:
+        found = [
+            rows for name, said, rows in run if name == part and said.startswith(title)
+        ]
+        return only(found[0], *names) if found else []
+
+    return taken
 
 
 FIGURES = ("n", "min", "p50", "p99")
@@ -117,7 +144,7 @@ TABLES = {
     "memory": ("memory", whole("memory", "modules", "what", "MB", "x plain")),
     "garbage": (
         "memory",
-        whole("memory", "modules", "reloads", "left behind, kB", at=1),
+        whole("memory", "modules", "reloads", "left behind, kB", title="What 1,000"),
     ),
     "changes": ("changes", changes),
     "idle": (
@@ -133,19 +160,38 @@ TABLES = {
         "start",
         whole("start", "program", *FIGURES, "min above bare python", "peak RSS, MB"),
     ),
-    "restart": (
-        "restart",
-        whole("restart", "modules", "what", "way", "p50", "% of a full parse"),
-    ),
+    "restart": ("restart", restart),
     "database": (
         "database",
         whole("database", "database", "modules", "way", *FIGURES, "x floor"),
+    ),
+    "calls": (
+        "database",
+        whole("database", "database", "call", *FIGURES, "x plain", title="Calls"),
+    ),
+    "processes": (
+        "database",
+        whole("database", "processes", "until", *FIGURES, title="Many processes"),
+    ),
+    "followers": (
+        "database",
+        whole(
+            "database",
+            "followers",
+            "measured",
+            "s",
+            "statements",
+            "of 1,000, per s",
+            title="Followers",
+        ),
     ),
     "stores": (
         "stores",
         whole("stores", "store", "way", *FIGURES, "allowed", "at its pace"),
     ),
     "admin": ("admin", admin),
+    "livez": ("admin", whole("admin", "idle connections", *FIGURES, title="/livez")),
+    "targets": ("changes", targets.rows),
     "versions": ("edit_to_module", versions),
 }
 
@@ -165,19 +211,32 @@ def written(rows: list[dict], where: dict) -> str:
 
 # -- several Pythons -----------------------------------------------------------------
 
+TELLING = ("edit_to_module", "changes", "reads", "start")  # what tells them apart
 
-def pythons(runs: list[Results]) -> list[dict]:
-    """Return a row for each figure that tells Pythons apart, a column for each."""
+
+def pythons(run: Results, also: list[Results]) -> list[dict]:
+    """Return a row for each figure that tells Pythons apart, a column for each.
+
+    A run of another commit would contradict the other tables: it is left out.
+    """
     columns = []
-    for run in runs:
-        where = run.machine()
+    for each in [run, *also]:
+        where = each.machine()
+        if clean(each) != clean(run):
+            print(f"left out, it is of another commit: {common.about(where)}")
+            continue
         name = where["python"] + ("" if where.get("gil", True) else ", free-threaded")
-        columns.append((name, figures(run)))
+        columns.append((name, figures(each)))
     names = list(dict.fromkeys(name for _, found in columns for name in found))
     return [
         {"figure": what} | {name: cell(found.get(what)) for name, found in columns}
         for what in names
     ]
+
+
+def clean(run: Results) -> str:
+    """Return the commit of a run, whether or not files differed from it."""
+    return run.machine()["commit"].rstrip("+")
 
 
 def figures(run: Results) -> dict[str, float]:
@@ -221,7 +280,9 @@ def filled(text: str, run: Results, also: list[Results]) -> str:
     def block(found) -> str:
         head, name, old, end = found.groups()
         if name == "pythons":
-            rows = pythons([run, *also]) if also else []
+            # Alone, too: no figures of another commit are to stay beside new ones.
+            every = all(map(run.rows, TELLING))
+            rows = pythons(run, also) if also or every else []
             part = ""
         else:
             part, make = TABLES[name]

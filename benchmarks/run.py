@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import os
 import pathlib
 import subprocess
 import sys
@@ -29,20 +30,36 @@ PARTS = (
     "reads",
     "hooks",
 )
+SIZES = ("--sizes", "10", "1000", "10000")
+QUICK = {"memory": SIZES, "admin": SIZES, "restart": ("--sizes", "1000", "10000")}
+# What is measured once more with ruamel.yaml in pure Python, and kept by another name.
+PURE = {"restart": ("restart-pure", ("--quick", "--sizes", "10000"))}
 
 
 def run(part: str, folder: pathlib.Path, *, quick: bool) -> str:
     """Run one benchmark and return what it printed."""
-    command = [sys.executable, str(HERE / f"{part}.py")]
-    command += ["--json", str(folder / f"{part}.json"), *["--quick"] * quick]
-    began = time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+    options = ("--quick", *QUICK.get(part, ())) if quick else ()
+    text = kept(part, folder / f"{part}.json", options, {})
+    if part in PURE:
+        name, options = PURE[part]
+        to = folder / f"{name}.json"
+        text += kept(part, to, options, {"MIDFLIGHT_YAML": "pure"})
+    return text
+
+
+def kept(part: str, to: pathlib.Path, options: tuple[str, ...], more: dict) -> str:
+    """Run one script, keep its figures, and return what it printed."""
+    command = [sys.executable, str(HERE / f"{part}.py"), "--json", str(to), *options]
+    began, pipe = time.monotonic(), subprocess.PIPE
+    with subprocess.Popen(
+        command, stdout=pipe, text=True, env=os.environ | more
+    ) as child:
         lines = []
         for line in child.stdout:
             print(line, end="", flush=True)
             lines.append(line)
     ended = f"ended with {child.returncode} " if child.returncode else ""
-    lines.append(f"\n{part}: {ended}after {time.monotonic() - began:.0f} s\n")
+    lines.append(f"\n{to.stem}: {ended}after {time.monotonic() - began:.0f} s\n")
     print(lines[-1], flush=True)
     return "".join(lines)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import itertools
+import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +12,8 @@ from unittest import mock
 
 import pytest
 
-NAMES = ("common", "compare", "page", "plot", "results", "run")
+NAMES = ("common", "compare", "page", "plot", "results", "run", "targets")
+MORE = ("changes", "shared")  # what these import
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +27,7 @@ def scripts(folder: Path) -> SimpleNamespace:
     """Return some of them by name; their names are free again afterwards."""
     with mock.patch.object(sys, "path", [str(folder), *sys.path]):
         found = {name: importlib.import_module(name) for name in NAMES}
-    for name in NAMES:
+    for name in NAMES + MORE:
         del sys.modules[name]
     return SimpleNamespace(**found)
 
@@ -42,3 +45,42 @@ def machine() -> dict[str, object]:
         "load": 0.1,
         "versions": {"midflight": "1"},
     }
+
+
+@pytest.fixture
+def run(scripts, machine, tmp_path: Path):
+    """Return the results of a small run of one benchmark."""
+
+    def row(count, way, p50):
+        head = {"modules": count, "way": way, "writer": "rename", "n": 3}
+        return head | {"min": p50, "p50": p50, "p99": p50, "x floor": 1.0, "lost": 0}
+
+    rows = [
+        row(10, "floor: inotify, callback only", 0.08),
+        row(10, "midflight, the module reconfigured", 1.25),
+        row(10_000, "floor: inotify, callback only", 0.08),
+        row(10_000, "midflight, the module reconfigured", 3.5),
+    ]
+    table = {"title": "edits", "machine": machine, "rows": rows}
+    path = tmp_path / "edit_to_module.json"
+    path.write_text(json.dumps([table]))
+    return scripts.results.Results(path)
+
+
+@pytest.fixture
+def another(scripts, run, machine, tmp_path: Path):
+    """Return a function that makes another run: with more tables, of another place."""
+    made = itertools.count()
+
+    def make(tables=(), **where):
+        folder = tmp_path / str(next(made))
+        folder.mkdir()
+        for name, rows in {
+            "edit_to_module": run.rows("edit_to_module"),
+            **dict(tables),
+        }.items():
+            table = {"title": name, "machine": machine | where, "rows": rows}
+            (folder / f"{name}.json").write_text(json.dumps([table]))
+        return scripts.results.Results(folder)
+
+    return make

@@ -20,7 +20,7 @@ def kept(scripts, machine, tmp_path: Path):
         rows += [row(f"watchfiles {at}", others, others) for at in range(3)]
         folder = tmp_path / name
         folder.mkdir()
-        table = {"title": "edits", "machine": machine, "rows": rows}
+        table = {"title": "edits, ms", "machine": machine, "rows": rows}
         (folder / "edits.json").write_text(json.dumps([table]))
         return scripts.results.Results(folder)
 
@@ -48,5 +48,12 @@ def test_one_figure_alone_is_noise(scripts, kept):
     """A median that moved while the minimum stayed is not listed."""
     old = kept("old", ours=1.0, others=10.0)
     new = kept("new", ours=2.0, ours_min=1.0, others=10.0)
+
+    assert scripts.compare.moved(old, new, 1.15) == []
+
+
+def test_what_takes_microseconds_says_nothing_of_the_machine(scripts, kept):
+    """Floors of less than a millisecond may double, and nothing of ours is listed."""
+    old, new = kept("old", ours=9.0, others=0.1), kept("new", ours=9.0, others=0.2)
 
     assert scripts.compare.moved(old, new, 1.15) == []

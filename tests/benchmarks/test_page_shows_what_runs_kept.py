@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 MEASURED = re.compile(
     r"\*\d{4}-\d\d-\d\d, commit \w+\+?, Python \S+, \d+ cores of .+, load [\d.]+\*"
 )
+PYTHONS = "<!-- table: pythons -->\n<!-- end -->\n"
 
 
 def rows_of(block):
@@ -30,26 +30,6 @@ def blocks(scripts):
     """Return what stands between the page's markers, by name."""
     found = scripts.page.BLOCK.findall(scripts.page.PAGE.read_text("utf-8"))
     return {name: inner for _, name, inner, _ in found}
-
-
-@pytest.fixture
-def run(scripts, machine, tmp_path: Path):
-    """Return the results of a small run of one benchmark."""
-
-    def row(count, way, p50):
-        head = {"modules": count, "way": way, "writer": "rename", "n": 3}
-        return head | {"min": p50, "p50": p50, "p99": p50, "x floor": 1.0, "lost": 0}
-
-    rows = [
-        row(10, "floor: inotify, callback only", 0.08),
-        row(10, "midflight, the module reconfigured", 1.25),
-        row(10_000, "floor: inotify, callback only", 0.08),
-        row(10_000, "midflight, the module reconfigured", 3.5),
-    ]
-    table = {"title": "edits", "machine": machine, "rows": rows}
-    path = tmp_path / "edit_to_module.json"
-    path.write_text(json.dumps([table]))
-    return scripts.results.Results(path)
 
 
 def test_every_table_has_its_place(scripts, blocks):
@@ -82,7 +62,7 @@ def test_figures_come_from_the_run(scripts, run):
         "10": "0.080",
         "10,000": "0.080",
         "p99, last": "0.080",
-        "n, last": "3",
+        "n": "3, 3",
     }
     assert (second["10"], second["10,000"]) == ("1.25", "3.50")
     assert "*2030-01-02, commit abcdef0, Python 3.11.7" in new
@@ -105,13 +85,64 @@ def test_a_table_that_was_not_measured_stays(scripts, run):
     assert scripts.page.filled(text, run, []) == text
 
 
-def test_pythons_stand_side_by_side(scripts, run):
+def test_a_further_table_is_found_by_its_title(scripts, machine, tmp_path):
+    """Where PostgreSQL is missing, the calls are the second table, not the fourth."""
+    rows = {"From a commit": [{"way": "a"}], "Calls beside": [{"call": "put", "n": 9}]}
+    tables = [{"title": k, "machine": machine, "rows": v} for k, v in rows.items()]
+    (tmp_path / "database.json").write_text(json.dumps(tables))
+    _, made = scripts.page.TABLES["calls"]
+
+    [row] = made(scripts.results.Results(tmp_path))
+    assert (row["call"], row["n"]) == ("put", "9")
+
+
+def test_pythons_stand_side_by_side(scripts, run, another):
     """Runs of several Pythons have a column each."""
-    text = "<!-- table: pythons -->\n<!-- end -->\n"
-    [row, *_] = rows_of(scripts.page.filled(text, run, [run]))
+    later = [another(python="3.13.0")]
+    [row, *_] = rows_of(scripts.page.filled(PYTHONS, run, later))
 
     assert row["figure"] == "midflight, the module reconfigured, 10 modules, ms"
-    assert row["3.11.7"] == "1.25"
+    assert (row["3.11.7"], row["3.13.0"]) == ("1.25", "1.25")
+
+
+def test_pythons_are_of_one_commit(scripts, run, another, capsys):
+    """A run of another commit is named and left out; changed files do not matter."""
+    later = [another(python="3.12.1", commit="fedcba9")]
+    later += [another(python="3.13.0", commit="abcdef0+")]
+    [row, *_] = rows_of(scripts.page.filled(PYTHONS, run, later))
+
+    assert [*row] == ["figure", "3.11.7", "3.13.0"]
+    assert "left out, it is of another commit" in capsys.readouterr().out
+
+
+def test_pythons_of_before_do_not_stay_beside_a_new_run(scripts, run, another):
+    """A run that has all of these figures takes the table's place, a part does not."""
+    row = {"way": "caddy", "read": "caddy", "program": "caddy", "n": 0}
+    whole = another({name: [row] for name in ("changes", "reads", "start")})
+
+    assert scripts.page.filled(PYTHONS, run, []) == PYTHONS
+    assert "3.11.7" in scripts.page.filled(PYTHONS, whole, [])
+
+
+def test_what_is_allowed_is_no_figure_of_ours(scripts, another):
+    """What Pythons are compared by does not hold the machine's pace."""
+    way = "allowed: 300 ms, at the pace of this machine"
+    row = {"changed": 10_000, "way": way, "n": 3, "p50": 600.0}
+
+    assert not any(
+        "allowed" in name for name in scripts.page.figures(another({"changes": [row]}))
+    )
+
+
+def test_a_restart_says_with_which_parser(scripts, another):
+    """Rows of the run in pure Python stand below the others, and say so."""
+    rows = [{"modules": 10, "what": "load", "way": "parsed in full", "n": 1, "p50": 2}]
+    run = another(
+        {"restart": rows, "restart-pure": rows}, versions={"ruamel.yaml.clib": "0.2"}
+    )
+
+    table = scripts.page.restart(run)
+    assert [(row["parser"], row["n"]) for row in table] == [("C", "1"), ("pure", "1")]
 
 
 def test_the_plot_shows_every_way(scripts, run):

@@ -78,6 +78,17 @@ def test_our_rows_are_ours_whatever_they_stand_beside(scripts):
     assert scripts.common.is_ours({"what": "JSON", "way": "midflight, after an edit"})
     assert scripts.common.is_ours({"way": "parsed in full"})
     assert not scripts.common.is_ours({"what": "JSON", "way": "json.loads"})
+    assert not scripts.common.is_ours({"way": "allowed: 300 ms, at this pace"})
+
+
+def test_what_a_part_is_given_beside_is_what_it_takes(scripts, folder):
+    """Sizes are given to scripts that have that option, and 10,000 are among them."""
+    given = [*scripts.run.QUICK.items()]
+    given += [(part, options) for part, (_, options) in scripts.run.PURE.items()]
+
+    for part, options in given:
+        assert "sizes=sizes" in (folder / f"{part}.py").read_text()
+        assert {"--sizes", "10000"} <= {*options}
 
 
 def test_what_is_not_installed_is_named(scripts, capsys):
