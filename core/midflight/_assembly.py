@@ -40,7 +40,7 @@ def register(hooks: Hooks, plugins: Iterable[str | object]) -> None:
         except PluginError as exc:
             if plugin not in {entry.name for entry in known}:
                 raise
-            log.error("%s", exc)
+            log.error("%s: %s", exc.code, exc)
 
 
 def strategy_of(hooks: Hooks, strategy: str | object, deadline: float) -> Participant:

@@ -210,16 +210,18 @@ class Engine:
         installed = self.hooks.runtime.registry.names("module")
         known = sorted({*self.kinds, *installed})
         if entry.type in known:
-            return Fault(Code.E_MODULETYPE, str(error), ("type",))
-        hint = did_you_mean(entry.type, known)
-        if not hint.startswith("did"):
-            hint = "install the plugin that provides it, or pass its class (`--module`)"
+            own = {Code.E_PLUGIN_API, Code.E_DUPLUGIN}
+            code = error.code if error.code in own else Code.E_MODULETYPE
+            return Fault(code, str(error), ("type",))
+        near = did_you_mean(entry.type, known)
         return Fault(
             Code.E_MODULETYPE,
             f"no installed plugin has the module type `{entry.type}`",
             ("type",),
             expected=", ".join(known),
-            hint=hint,
+            hint=near
+            if near.startswith("did")
+            else "install the plugin that provides it, or pass its class (`--module`)",
         )
 
     def structured(self, config: Any, kind: Any) -> Steps[Any]:

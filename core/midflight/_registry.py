@@ -72,7 +72,10 @@ class PluginRegistry:
         """
         if (role, name) not in self._claims:
             raise PluginError.unknown(
-                "no " + role + " is called", name, self.names(role)
+                "no " + role + " is called",
+                name,
+                self.names(role),
+                " in what is installed",
             )
         return self._claims[role, name][0].load()
 

@@ -13,6 +13,31 @@ modules:
   - name: c
     type: plain
 """
+MARKED = """\
+import attrs
+from midflight import hookimpl
+
+
+@attrs.frozen
+class Config:
+    rate: int = attrs.field(metadata={"x-midflight": "live"})
+    word: str = attrs.field(metadata={"x-midflight": "secret"})
+
+
+class Kind:
+    Config = Config
+
+    def __init__(self, name):
+        pass
+
+    @hookimpl
+    def start(self):
+        pass
+
+    @hookimpl
+    def reconfigure(self):
+        pass
+"""
 
 
 @pytest.fixture
@@ -116,6 +141,38 @@ def test_plan_shows_each_step(midflight, folder, with_types):
         "  3  start        c  added\n"
         "\n"
         "3 steps\n"
+    )
+
+
+def test_plan_names_the_marks_of_what_changes(midflight, folder):
+    """Live and secret stand beside the key, in text and in JSON; no value does."""
+    (folder / "kept.py").write_text(MARKED)
+    for name, rate, word in (("old", 1, "open-sesame"), ("new", 2, "shut-sesame")):
+        (folder / f"{name}.yaml").write_text(
+            f"modules: [{{name: a, type: k, config: {{rate: {rate}, word: {word}}}}}]"
+        )
+    words = ("plan", "old.yaml", "new.yaml", "--module", "k=kept:Kind")
+
+    text = midflight(*words).stdout
+    data = midflight(*words, "--format", "json").stdout
+
+    said = "configuration changed; `rate` is taken live; `word` is secret"
+    assert f"  1  reconfigure  a  {said}\n" in text
+    assert json.loads(data)["steps"][0]["reason"] == said
+    assert "sesame" not in text + data
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_json_has_the_faults_that_leave_no_plan(midflight, folder, with_types, form):
+    """A program finds on standard output what a person reads beside it."""
+    (folder / "new.yaml").write_text(NEW.replace("rate: 2", "rate: two"))
+    words = ("plan", "app.yaml", "new.yaml", *with_types, "--format", form)
+    result = midflight(*words, code=1)
+
+    assert "error[E_TYPE]" in result.stderr
+    found = json.loads(result.stdout or "{}")
+    assert [each["code"] for each in found.get("faults", ())] == (
+        ["E_TYPE"] if form == "json" else []
     )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,6 +36,44 @@ def test_a_plugin_for_another_version_is_not_imported(site):
     assert rows["acme-new:new"]["state"] == "incompatible"
     assert rows["acme-new:new"]["reason"] == why
     assert rows["acme-old:old"]["state"] == "available"
+
+
+WORDS = {
+    "module": ("check", "new.yaml"),
+    "source": ("check", "--source", "new:x"),
+    "strategy": ("plan", "none.yaml", "none.yaml", "--strategy", "new"),
+}
+
+
+@pytest.mark.parametrize("role", WORDS)
+def test_who_names_it_reads_the_code(site, role):
+    """A module type, a source, a strategy: with what is wanted and what is there."""
+    points = {"modules:new": "Kind", "sources:new": "Kind", "strategies:new": "Kind"}
+    site.install("acme-new", points, "raise SystemExit\n", "3.0", [FUTURE])
+    site.write("new.yaml", "new")
+    site.write("none.yaml")
+    code = 1 if role == "module" else 2
+
+    text = site.run(*WORDS[role], code=code)
+    data = site.run(*WORDS[role], "--format", "json", code=code)
+    found, _ = json.JSONDecoder().raw_decode(data)
+
+    wanted = f"for midflight >=9.1, <10, and this is {midflight.__version__}"
+    said = f"{role} `new` of acme-new 3.0 cannot be used: it is written {wanted}"
+    assert text.startswith(f"error[E_PLUGIN_API]: {said}\n")
+    assert not found["ok"]
+    (fault,) = found["faults"]
+    assert (fault["code"], fault["message"]) == ("E_PLUGIN_API", said)
+
+
+def test_the_log_names_the_code_of_one_that_is_left_out(site):
+    """A cross-cutting plugin for another version stops no service, and is told of."""
+    site.install("acme-new", {"plugins:new": ""}, "raise SystemExit\n", "3.0", [FUTURE])
+
+    told = site.run("check", site.write("none.yaml"), "-p", "new")
+
+    assert "E_PLUGIN_API: plugin `new` of acme-new 3.0 cannot be used" in told
+    assert "ok: 0 modules" in told
 
 
 def test_a_trial_leaves_out_what_does_not_fit(site):

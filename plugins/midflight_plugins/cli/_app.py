@@ -20,6 +20,7 @@ from midflight_plugins.cli._asked import (
     status,
 )
 from midflight_plugins.cli._commands import Commands
+from midflight_plugins.cli._given import Given
 from midflight_plugins.cli._options import (
     Sources,
     format_option,
@@ -58,7 +59,7 @@ class App(Commands):
         except Exception as exc:
             from midflight_plugins.cli._exits import report
 
-            code = report(exc)
+            code = report(exc, ctx.ensure_object(Given).form)
             if code is None:
                 raise
             ctx.exit(code)

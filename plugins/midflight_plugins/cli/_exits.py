@@ -7,6 +7,7 @@ import enum
 import click
 
 from midflight.errors import (
+    Fault,
     InvalidConfigurationError,
     MidflightError,
     PluginError,
@@ -14,7 +15,7 @@ from midflight.errors import (
 )
 from midflight_plugins.cli._not_running import NotRunningError
 from midflight_plugins.cli._settings_file import SettingsError
-from midflight_plugins.cli._text import printable
+from midflight_plugins.cli._text import json_text, printable
 from midflight_plugins.cli._versions import MissingVersionError
 
 
@@ -46,8 +47,13 @@ _STATUSES = {
 """What the answer of a running service that refuses comes to."""
 
 
-def report(error: Exception) -> int | None:
+def report(error: Exception, form: str = "") -> int | None:
     """Write an expected error to standard error; return its exit code.
+
+    Args:
+        error: what ended the command.
+        form: how its result was to be written; for `json` faults, of which the
+            trouble with a plugin is one, are on standard output as well.
 
     Returns:
         `None` for an error that nobody expected.
@@ -57,15 +63,31 @@ def report(error: Exception) -> int | None:
     if code is None:
         return None
     code = _of_service(error) or code
+    if form == "json":
+        _as_json(error)
     if isinstance(error, InvalidConfigurationError):
         from midflight_plugins.cli._faults import as_text
 
         click.echo(as_text(error.faults), err=True)
     else:
-        click.echo(f"{bold_error()}: {printable(str(error))}", err=True)
+        named = f"[{error.code}]" if isinstance(error, PluginError) else ""
+        click.echo(f"{bold_error(named)}: {printable(str(error))}", err=True)
     for note in getattr(error, "__notes__", ()):
         click.echo(printable(note), err=True)
     return code
+
+
+def _as_json(error: Exception) -> None:
+    """Write the faults of an error to standard output, as `midflight check` does."""
+    from midflight_plugins.cli._faults import as_data
+
+    if isinstance(error, PluginError):
+        faults: tuple[Fault, ...] = (Fault(error.code, str(error)),)
+    elif isinstance(error, InvalidConfigurationError):
+        faults = error.faults
+    else:
+        return
+    click.echo(json_text({"ok": False, "faults": as_data(faults)}))
 
 
 def _of_service(error: Exception) -> Exit | None:
@@ -83,6 +105,6 @@ def _of_service(error: Exception) -> Exit | None:
     return _STATUSES.get(error.status)
 
 
-def bold_error() -> str:
-    """Return the word that begins an error."""
-    return click.style("error", fg="red", bold=True)
+def bold_error(named: str = "") -> str:
+    """Return the word that begins an error, with what names its kind."""
+    return click.style(f"error{named}", fg="red", bold=True)

@@ -27,6 +27,7 @@ class Given(Mapping[str, Any]):
         self.file: str | None = None
         self.sets: list[str] = []
         self.bare = False
+        self.form = ""
 
     def resolve(self, options: Mapping[str, Any] | None = None) -> Settings:
         """Find the value of every setting.

@@ -308,6 +308,12 @@ def operand(word: str | None, settings: Settings, **more: Any) -> Sources:
     return Sources(settings.sources, settings=settings, layered=True, **more)
 
 
+def _form(ctx: click.Context, _option: click.Parameter, form: str) -> str:
+    """Keep how the result is written for an error that comes instead of it."""
+    ctx.find_root().ensure_object(Given).form = form
+    return form
+
+
 def format_option(*forms: str) -> Callable[[F], F]:
     """Add `--format`, the first of `forms` being the default."""
     return click.option(
@@ -316,5 +322,6 @@ def format_option(*forms: str) -> Callable[[F], F]:
         type=click.Choice(forms),
         default=forms[0],
         show_default=True,
+        callback=_form,
         help="How the result is written.",
     )
