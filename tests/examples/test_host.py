@@ -20,7 +20,13 @@ def _installed(install):
 
 
 @pytest.fixture
-def shop(root, environ, tmp_path):
+def end():
+    """Return the signal that closes the shop in the end."""
+    return signal.SIGTERM
+
+
+@pytest.fixture
+def shop(root, environ, tmp_path, end):
     """Return what asks an open shop; its files are in `tmp_path`."""
     text = (root / "examples/host/app.yaml").read_text()
     (tmp_path / "app.yaml").write_text(text)
@@ -43,7 +49,7 @@ def shop(root, environ, tmp_path):
 
     try:
         yield ask
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(end)
         assert process.wait(20) == 0, said.read_text()
         assert "Traceback" not in said.read_text()
     finally:
@@ -65,6 +71,12 @@ def test_its_types_are_known(run, root):
 
     assert done.returncode == 0, done.stdout
     assert "1 module" in done.stdout
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM], ids=["^C", "TERM"])
+def test_it_closes_when_asked_to(shop, end):
+    """`Ctrl-C` ends it as `SIGTERM` does: with status 0, and without a traceback."""
+    assert "good morning" in shop()
 
 
 def test_customers_see_an_edit(shop, tmp_path):

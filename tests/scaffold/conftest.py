@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import os
 import signal
 import subprocess
 import sys
-import sysconfig
+import tomllib
 from pathlib import Path
 
 import attrs
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from midflight.testing import wait_until
 
@@ -45,10 +48,14 @@ class Stranger:
     Args:
         folder: where they work; the projects are below it.
         python: the interpreter of the environment.
+        brought: the distributions that were declared, beside the projects.
+        told: what `midflight new` said of each project, by its name.
     """
 
     folder: Path
     python: Path
+    brought: set[str] = attrs.field(factory=set)
+    told: dict[str, str] = attrs.field(factory=dict)
 
     def environ(self):
         """Return the variables of their commands: none of ours."""
@@ -56,12 +63,12 @@ class Stranger:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
         return {**kept, "XDG_STATE_HOME": str(self.folder / "state")}
 
-    def run(self, *words, within=".", status=0):
+    def run(self, *words, within=".", status=0, **more):
         """Run one command of the environment in a folder; return what it prints."""
         done = subprocess.run(
             [self.python, "-m", *map(str, words)],
             cwd=self.folder / within,
-            env=self.environ(),
+            env={**self.environ(), **more},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -89,22 +96,52 @@ class Stranger:
 def stranger(tmp_path_factory):
     """Return who has made a project of each kind, and installed all of them.
 
-    The environment is new, but sees what is installed in that of the tests: nothing is
-    fetched from anywhere.
+    The environment is new. It has Midflight, and then what the projects declare, and
+    nothing else; that is linked from the environment of the tests, in the place of an
+    index, so nothing is fetched from anywhere.
     """
     folder = tmp_path_factory.mktemp("stranger")
     subprocess.run([sys.executable, "-Im", "venv", folder / "env"], check=True)
     [site] = folder.glob("env/lib/python3*/site-packages")
-    seen = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
-    lines = [f"import site; site.addsitedir({path!r})\n" for path in sorted(seen)]
-    (site / "seen.pth").write_text("".join(lines))
     stranger = Stranger(folder, folder / "env/bin/python")
+    stranger.brought.update(link(site, "midflight"))
+    builds = set()
     for project in PROJECTS:
-        stranger.run("midflight", "new", project.kind, project.name)
-    offline = ("--no-index", "--no-deps", "--no-build-isolation")
-    places = (f"./{project.name}" for project in PROJECTS)
-    stranger.run("pip", "install", *offline, *places)
+        told = stranger.run("midflight", "new", project.kind, project.name)
+        stranger.told[project.name] = told
+    for project in PROJECTS:
+        declared = tomllib.loads((folder / project.name / "pyproject.toml").read_text())
+        extras = declared["project"]["optional-dependencies"]
+        wanted = (*declared["project"]["dependencies"], *extras["test"])
+        stranger.brought.update(link(site, *wanted))
+        builds.update(declared["build-system"]["requires"])
+    (folder / "builds").mkdir()
+    link(folder / "builds", *builds)
+    offline = ("--no-index", "--no-build-isolation")
+    places = (f"./{project.name}[test]" for project in PROJECTS)
+    stranger.run("pip", "install", *offline, *places, PYTHONPATH=str(folder / "builds"))
     return stranger
+
+
+def link(site, *requirements):
+    """Put into a folder what an index would for these; return its distributions."""
+    found: dict[str, set[str]] = {}
+    todo = [Requirement(each) for each in requirements]
+    while todo:
+        wanted = todo.pop()
+        name, extras = canonicalize_name(wanted.name), {"", *wanted.extras}
+        if extras <= found.get(name, set()):
+            continue
+        found.setdefault(name, set()).update(extras)
+        distribution = importlib.metadata.distribution(name)
+        for top in {path.parts[0] for path in distribution.files or ()}:
+            if top not in {"..", "__pycache__"} and not (site / top).exists():
+                (site / top).symlink_to(distribution.locate_file(top))
+        for needed in map(Requirement, distribution.requires or ()):
+            marker = needed.marker
+            if not marker or any(marker.evaluate({"extra": each}) for each in extras):
+                todo.append(needed)
+    return set(found)
 
 
 @pytest.fixture(params=PROJECTS, ids=lambda project: project.kind)

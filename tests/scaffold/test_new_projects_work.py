@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.metadata
 import importlib.util
+import json
 import re
 import signal
+import sys
 import tomllib
 
+import attrs
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 
 pytestmark = [pytest.mark.xdist_group("scaffold"), pytest.mark.timeout(180)]
@@ -24,6 +31,54 @@ LACKS = {
     "module": {"no `failing_config`"},
     "strategy": set(),
 }
+
+
+def test_nothing_is_there_but_what_was_declared(stranger):
+    """What installs, tests and runs them is Midflight, and what they name."""
+    listed = json.loads(stranger.run("pip", "list", "--format=json"))
+    projects = {f"midflight-{name}" for name in stranger.told}
+    theirs = {canonicalize_name(each["name"]) for each in listed}
+
+    assert theirs - projects - {"pip", "setuptools"} == stranger.brought
+    assert projects < theirs
+
+
+def test_who_has_no_pytest_is_told(stranger, project):
+    """Where it is missing, `new` says what brings it, and that `./NAME` does not."""
+    told = stranger.told[project.name]
+
+    assert f"pip install --editable './{project.name}[test]'" in told
+    assert "\npytest is not here yet: `[test]` brings it, a plain install not\n" in told
+
+
+def imported(folder):
+    """Return the packages that the code in a folder imports, the standard ones not."""
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            elif isinstance(node, ast.Import):
+                names = [each.name for each in node.names]
+            else:
+                continue
+            tops = {name.partition(".")[0] for name in names}
+            yield from tops - sys.stdlib_module_names
+
+
+@pytest.mark.parametrize(("part", "extras"), [("src", []), ("tests", ["test"])])
+def test_it_declares_all_that_it_imports(stranger, project, part, extras):
+    """Its code imports what it depends on, its tests that and what `test` brings."""
+    folder = stranger.folder / project.name
+    told = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    optional = told["optional-dependencies"]
+    declared = sum((optional[each] for each in extras), start=told["dependencies"])
+    names = {Requirement(each).name for each in declared} | {told["name"]}
+    owners = importlib.metadata.packages_distributions()
+    own = f"midflight_{project.name}"
+    known = {own: [told["name"]], "midflight": ["midflight"]}
+
+    for package in imported(folder / part):
+        assert {*known.get(package, owners.get(package, []))} & names, package
 
 
 def test_it_is_found(stranger, project):
@@ -93,6 +148,11 @@ def test_a_new_strategy_decides(stranger, service):
     file.write_text(good)
 
 
+def ours(stranger):
+    """Return the stranger with the tools of the tests, of which they have none."""
+    return attrs.evolve(stranger, python=sys.executable)
+
+
 @pytest.mark.parametrize("rules", ["its own", "ours"])
 def test_it_lints_clean(stranger, project, root, rules):
     """Neither its own rules nor ours find anything in it."""
@@ -100,14 +160,16 @@ def test_it_lints_clean(stranger, project, root, rules):
         pytest.skip("no ruff here")
     config = ["--config", root / "pyproject.toml"] if rules == "ours" else []
     for words in (["check"], ["format", "--check"]):
-        stranger.run("ruff", *words, "--no-cache", *config, ".", within=project.name)
+        line = ("ruff", *words, "--no-cache", *config, ".")
+        ours(stranger).run(*line, within=project.name)
 
 
 def test_its_types_are_sound(stranger, project):
     """`mypy`, strict, accepts its code and its tests."""
     if importlib.util.find_spec("mypy") is None:
         pytest.skip("no mypy here")
-    said = stranger.run("mypy", "--cache-dir=../types", within=project.name)
+    words = ("mypy", "--cache-dir=../types", "--python-executable", stranger.python)
+    said = ours(stranger).run(*words, within=project.name)
 
     assert "no issues found in 3 source files" in said
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -90,3 +91,5 @@ def _make(kind: str, name: str, folder: Path, *run: str) -> None:
         ["midflight", "run", *run, "--watch"],
     ):
         click.echo(f"  {shlex.join(line)}")
+    if importlib.util.find_spec("pytest") is None:
+        click.echo("pytest is not here yet: `[test]` brings it, a plain install not")

@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from corner_shop.app import Application
@@ -18,6 +19,12 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing of a request."""
 
 
+def _end_by(close: Callable[..., object]) -> None:
+    """Let `Ctrl-C` and a supervisor call `close`."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, close)
+
+
 def main() -> None:
     """Open the shop on a configuration, and follow its changes."""
     parser = argparse.ArgumentParser(prog="corner-shop", description=main.__doc__)
@@ -25,7 +32,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8900)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    _end_by(lambda *_: sys.exit())
     with (
         Runtime(options.source, plugins=["log"], watch=True) as runtime,
         make_server(
@@ -36,6 +43,6 @@ def main() -> None:
         def close(*_: object) -> None:  # an exception would end in a customer's answer
             threading.Thread(target=server.shutdown).start()
 
-        signal.signal(signal.SIGTERM, close)
+        _end_by(close)
         print(f"open at http://127.0.0.1:{server.server_port}", flush=True)
         server.serve_forever()
