@@ -157,6 +157,49 @@ def test_any_layout_is_kept(write: Any, text: str, case: str) -> None:
     assert len(lines) == len(expected)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# licence\n---\ns: 1  # one\n",
+        "# licence\n--- # begins\ns: 1  # one\n",
+        "%YAML 1.2\n---\ns: 1  # one\n...\n# behind\n",
+        "\ufeff# head\ns: 1  # one\n",
+        "# head\r\ns: 1  # one\r\n",
+    ],
+)
+def test_what_stands_around_a_document_is_kept(write: Any, text: str) -> None:
+    """Marks of its begin and end, of its version and bytes, and the ends of lines."""
+    path = write({"app.yaml": text.encode()})
+    put(path, lambda raw: raw.update(s=2))
+
+    assert path.read_bytes() == text.replace("s: 1", "s: 2").encode()
+
+
+def test_the_order_of_modules_is_written(write: Any) -> None:
+    """They start in that order, so it is written, also if nothing else changed."""
+    path = write({"app.yaml": TEXT})
+    put(path, lambda raw: raw["modules"].reverse())
+
+    assert re.findall("- name: (.)", path.read_text()) == ["c", "b", "a"]
+
+
+def test_a_long_list_is_written_soon(write: Any) -> None:
+    """However many values of a list are alike, they are not compared each with each."""
+    path = write({"app.yaml": f"# head\nrows: {[0] * 2_000}\n"})
+    put(path, lambda raw: raw.update(rows=[0, 1] * 1_000))
+
+    assert path.read_text().startswith("# head\n")
+
+
+def test_a_break_that_is_none_is_escaped(write: Any) -> None:
+    """What some readers take for the end of a line is written as an escape."""
+    path = write({"app.yaml": "# head\ns: 1\n"})
+    put(path, lambda raw: raw.update(s="a\x85b\u2028c\u2029d"))
+
+    assert path.read_text().isascii()
+    assert path.read_text().startswith("# head\n")
+
+
 def test_an_anchor_is_kept(write: Any) -> None:
     """Entries that share values by anchors are no reason to lose comments."""
     text = TEXT.replace("{name: shop}", "&s {name: shop}").replace("v   # kv", "*s")

@@ -13,6 +13,7 @@ from midflight import Document
 from midflight_plugins.file._scalars import resolve
 
 _POINTLESS = re.compile(r"^(-?\d)e")
+_BREAKS = frozenset("\x85\u2028\u2029")  # of lines, for some readers
 _WIDTH = 4096  # columns, after which a value may go on in the next line
 
 
@@ -86,7 +87,8 @@ def quoted(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [quoted(each) for each in value]
     if isinstance(value, str):
-        return value if resolve(value) == value else DoubleQuotedScalarString(value)
+        plain = resolve(value) == value and not _BREAKS.intersection(value)
+        return value if plain else DoubleQuotedScalarString(value)
     if value is None or isinstance(value, bool | int | float):
         return value
     return DoubleQuotedScalarString(_unwritable(value))

@@ -97,20 +97,19 @@ class Writing:
     def _data(self, document: Document, text: str | None, now: FileBytes) -> bytes:
         """Return the bytes to write: the text, what is there, edited, or new ones."""
         there = self._parsed(now.data) if now.data is not None else None
-        wanted = document.digest
         data = None if text is None else text.encode("utf-8", "surrogatepass")
-        if data is not None and _means(self._parsed(data), wanted):
+        if data is not None and _means(self._parsed(data), document):
             return data
-        if there is not None and _means(there, wanted):
+        if there is not None and _means(there, document):
             return there.data
         form = self._suffix()
         if there is not None and not there.faults and form in _YAML:
             for data in edits(there, document):
-                if _means(self._parsed(data, there), wanted):
+                if _means(self._parsed(data, there), document):
                     return data
         data = dumped(document, form).encode()
         found = self._parsed(data)
-        if not _means(found, wanted):
+        if not _means(found, document):
             msg = "the document cannot be written and read back as it is"
             fault = Fault(Code.E_VALUE, msg, place=Place(self.name))
             raise InvalidConfigurationError([fault, *found.faults])
@@ -164,10 +163,12 @@ class Writing:
             raise UnknownOutcomeError(source, which) from exc
 
 
-def _means(unit: Unit, digest: str) -> bool:
-    """Tell whether a file says just that document, and names no other."""
-    whole = not (unit.faults or unit.imports or unit.workflows)
-    return whole and unit.document is not None and unit.document.digest == digest
+def _means(unit: Unit, wanted: Document) -> bool:
+    """Tell whether a file says just that, in that order, and names no other."""
+    if unit.faults or unit.imports or unit.workflows or unit.document is None:
+        return False
+    found = unit.document
+    return found == wanted and [*found.modules] == [*wanted.modules]
 
 
 @contextlib.contextmanager
