@@ -228,6 +228,12 @@ class TcpProxy:
 
         async def refuse() -> None:
             if self._server is not None:
+                for each in self._server.sockets:
+                    self._loop.remove_reader(each.fileno())
+                # What was accepted under a server that closes would be lost, open.
+                own = {asyncio.current_task()}
+                while rest := asyncio.all_tasks() - self._tasks - own:
+                    await asyncio.wait(rest)
                 self._server.close()
                 self._server = None
 
