@@ -208,9 +208,9 @@ def writing(folder: pathlib.Path, count: int) -> dict:
     source = FileSource(ours)
 
     def put():
-        token = source.load().token
-        document = attrs.evolve(source.load().document, modules=held.edited().modules)
-        return document, token
+        loaded = source.load()
+        document = attrs.evolve(loaded.document, modules=held.edited().modules)
+        return document, loaded.token
 
     def round_trip() -> None:
         yaml = YAML()
