@@ -71,12 +71,8 @@ class PluginRegistry:
             DuplicatePluginError: if two distributions claim the name.
         """
         if (role, name) not in self._claims:
-            raise PluginError.unknown(
-                "no " + role + " is called",
-                name,
-                self.names(role),
-                " in what is installed",
-            )
+            what = f"in what is installed, no {role} is called"
+            raise PluginError.unknown(what, name, self.names(role))
         return self._claims[role, name][0].load()
 
     @functools.cached_property

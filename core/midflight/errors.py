@@ -284,11 +284,9 @@ class PluginError(MidflightError, code=Code.E_PLUGIN):
     """A plugin is unknown, broken or cannot be imported."""
 
     @classmethod
-    def unknown(
-        cls, what: str, word: str, known: Iterable[str], among: str = ""
-    ) -> Self:
+    def unknown(cls, what: str, word: str, known: Iterable[str]) -> Self:
         """Return the error for a word that is not known, with the nearest that is."""
-        return cls(f"{what} `{word}`{among}; {did_you_mean(word, known)}")
+        return cls(f"{what} `{word}`; {did_you_mean(word, known)}")
 
 
 class PluginApiError(PluginError, code=Code.E_PLUGIN_API):

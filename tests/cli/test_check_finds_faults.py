@@ -216,7 +216,10 @@ def test_a_source_that_cannot_be_read_is_no_fault(midflight):
     ("words", "says"),
     [
         ((), "give a FILE, or a --source URI"),
-        (("--source", "nosuch:x"), "is called `nosuch` in what is installed; known: "),
+        (
+            ("--source", "nosuch:x"),
+            "in what is installed, no source is called `nosuch`; known: ",
+        ),
         (("app.yaml", "-p", "nosuch"), "no plugin is called `nosuch`"),
         (("app.yaml", "--module", "x"), "is not NAME=package.module:Class"),
         (("app.yaml", "--module", "x=no.such:Y"), "ModuleNotFoundError"),
