@@ -53,6 +53,7 @@ WAYS = {
     LEAST_C: Way(watchers.parsing_the_item(), CLIB, ALL),
     MIDFLIGHT: Way(watchers.midflight("pure"), writers=ALL),
     FAST: Way(watchers.midflight(""), CLIB, ALL),
+    "midflight with a state directory": Way(watchers.midflight("pure", keeps=True)),
     "watchdog Observer, callback only": Way(watchers.observer, "watchdog"),
     "watchfiles tuned, callback only": Way(
         watchers.watchfiles(debounce=1, step=1, rust_timeout=50), "watchfiles"

@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import os
 import struct
+import tempfile
 import threading
 from unittest import mock
 
@@ -173,11 +174,12 @@ def dynamic_config(debounce):
     return watch
 
 
-def midflight(parser):
+def midflight(parser, *, keeps=False):
     """Run every module; learn of the edit in `reconfigure` of the one it touches.
 
     Args:
         parser: what `MIDFLIGHT_YAML` is set to; empty takes the fastest there is.
+        keeps: whether it has a state directory.
     """
 
     @contextlib.contextmanager
@@ -192,10 +194,12 @@ def midflight(parser):
                 arrived(config["rate"])
 
         modules = {"limiter": Limiter}
+        options = {"watch": True, "modules": modules, "deadline": PATIENCE}
         with (
+            tempfile.TemporaryDirectory() as folder,
             mock.patch.dict(os.environ, MIDFLIGHT_YAML=parser),
             Runtime(
-                f"file:{path}", watch=True, modules=modules, deadline=PATIENCE
+                f"file:{path}", state_dir=folder if keeps else None, **options
             ) as runtime,
         ):
             assert runtime.status()["sources"][0]["mode"] == "watch"

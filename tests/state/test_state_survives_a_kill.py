@@ -16,12 +16,13 @@ from pathlib import Path
 from midflight import PluginRegistry, Runtime
 from midflight.testing import FakeModule, FakeSource
 from midflight.errors import MidflightError
-from midflight_plugins.state import _disk as disk
+from midflight_plugins.state import _disk as disk, _lastgood
 from midflight_plugins.state._disk import Disk
 from midflight_plugins.state._reading import last_records, verify
 import midflight_plugins.state._keeper, cryptography.hazmat.primitives.ciphers.aead
 
 root, first, every = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+_lastgood._SMALL, _lastgood.KEPT = int(sys.argv[4]), 3
 count, last = 0, None
 
 def point():
@@ -64,7 +65,8 @@ def deadly(*args, **more):  # SQLite comes by here every few instructions
     return database
 
 def config(n):
-    return {"modules": [{"name": "web", "type": "fake", "config": {"n": n}}]}
+    web = {"name": "web", "type": "fake", "config": {"n": n}}
+    return {"modules": [web, *({"name": x, "type": "fake"} for x in "abcdefghij")]}
 
 def scenario(folder, told):
     sqlite3.connect = deadly
@@ -107,6 +109,7 @@ def recovery(folder, result):
         found["error"] = str(exc.code)
     found["after"] = verify(folder).broken
     found["records"] = len(last_records(folder, 99))
+    found["made of others"] = len([*folder.glob("last-good.*.on.*")])
     found["left"] = [each.name for each in folder.iterdir() if each.name[0] == "."]
     result.write_text(json.dumps(found))
 
@@ -137,10 +140,18 @@ print(json.dumps(results))
 """
 
 
-@pytest.fixture(scope="module")
-def sweep(tmp_path_factory):
-    """Return what was found after a kill at each step."""
-    arguments = [str(tmp_path_factory.mktemp("sweep")), "1", "1"]
+def limit(name, value):
+    """Return a limit of what is kept whole; all tests of it share one sweep."""
+    return pytest.param(value, id=name, marks=pytest.mark.xdist_group(f"kill {name}"))
+
+
+@pytest.fixture(scope="module", params=[limit("small", 1 << 16), limit("large", 0)])
+def sweep(tmp_path_factory, request):
+    """Return what was found after a kill at each step.
+
+    As where each configuration is kept whole, and as where only what changed is.
+    """
+    arguments = [str(tmp_path_factory.mktemp("sweep")), "1", "1", str(request.param)]
     done = subprocess.run(
         [sys.executable, "-c", SWEEP, *arguments],
         capture_output=True,
@@ -159,6 +170,14 @@ def test_there_are_many_steps_and_the_last_is_past_the_end(sweep):
     assert [each["ended"] for each in sweep[:-1]] == [-9] * (len(sweep) - 1)
     assert sweep[-1]["ended"] == 0
     assert {each["told"] for each in sweep} == {0, 1, 2, 3, 4, 5}
+
+
+@pytest.mark.timeout(600)
+def test_what_changed_is_kept_where_there_is_much(sweep, request):
+    """The one sweep is about such files, and about their end, and the other is not."""
+    most = max(each.get("made of others", 0) for each in sweep)
+
+    assert (most >= 3) is ("large" in request.node.name)
 
 
 @pytest.mark.timeout(600)

@@ -97,7 +97,7 @@ class Keeper:
                 self._tried_at = time.monotonic()
                 assert self._runtime.state_dir is not None
                 folder = Folder(self._runtime.state_dir, self._disk)
-                self._opened = Opened(folder, os.environ, self._run)
+                self._opened = Opened(folder, os.environ, self._run, self._encoder)
                 self._saved = 0  # it may be another directory than before
                 if crash := self._opened.crash:
                     self._waiting.appendleft(record_of_crash(crash, LIMIT))
@@ -142,12 +142,12 @@ class Keeper:
         Raises:
             InvalidConfigurationError: `E_POISONED`.
         """
-        self._raw, self._seen, digest = raw, document, document.digest
+        self._raw, self._seen = raw, document
         free = self._lock.acquire(timeout=_PATIENCE)
         try:
             if not free:
                 self._failed_by("it has not answered for some time")
-            if not self._is_refused(raw, digest, free=free):
+            if not self._is_refused(raw, document, free=free):
                 return
             self._refused = raw.digest
         finally:
@@ -156,16 +156,18 @@ class Keeper:
         msg = f"the process ended {LIMIT} times in the middle of applying this"
         assert self._runtime.state_dir is not None
         folder = self._runtime.state_dir.absolute()
+        digest = document.digest
         command = f"midflight journal forgive {digest[:12]} --state-dir"
         hint = f"`{command} {shlex.quote(str(folder))}` lets it be tried again"
         found, place = f"digest {digest[:12]}", Place(f"state directory {folder}")
         fault = Fault(Code.E_POISONED, msg, place=place, found=found, hint=hint)
         raise InvalidConfigurationError(fault)
 
-    def _is_refused(self, raw: Document, digest: str, *, free: bool) -> bool:
-        """Tell whether a digest is poisoned, by what is known if the disk hangs."""
+    def _is_refused(self, raw: Document, document: Document, *, free: bool) -> bool:
+        """Tell whether a document is poisoned, by what is known if the disk hangs."""
         if self._opened is None or not self._opened.crashes.known:
-            return False
+            return False  # without its digest, which costs less once it is compared
+        digest = document.digest
         if free:
             self._with(lambda opened: opened.crashes.refresh())
         if self._opened is None or not self._opened.crashes.is_poisoned(digest):
@@ -204,7 +206,8 @@ class Keeper:
             if outcome.ok and outcome.reason != "recalled" and self._recalled:
                 self._recalled = ""
                 self._say()
-            whole = outcome.reason != "source_unavailable" and self._is_about(outcome)
+            failed = not outcome.ok and outcome.reason != "source_unavailable"
+            whole = failed and self._is_about(outcome)
             self._failed = self._raw.digest if whole and self._raw else ""
             self._raw = self._seen = self._base = None
             self._catch_up()
@@ -254,18 +257,18 @@ class Keeper:
             return True
         raw = loaded.document
         assert isinstance(raw, Document)
-        newest, digests = opened.last_good.newest, (snapshot.digest, raw.digest)
-        if newest is None or (newest.digest, newest.raw) != digests:
+        newest, digest = opened.last_good.newest, self._encoder.digest(raw)
+        if newest is None or (newest.digest, newest.raw) != (snapshot.digest, digest):
             mark = Mark(
                 digest=snapshot.digest,
-                raw=raw.digest,
+                raw=digest,
                 generation=snapshot.generation,
                 source=snapshot.source,
                 version=snapshot.version,
                 at=snapshot.at,
                 author=loaded.author,
             )
-            opened.last_good.keep(mark, self._encoder.encode(raw))
+            opened.last_good.keep(mark, raw)
         self._saved = snapshot.generation
         return True
 

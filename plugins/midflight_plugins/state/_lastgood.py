@@ -1,8 +1,15 @@
-"""The last good configurations: sealed bytes of what was applied, newest first."""
+"""The last good configurations: sealed bytes of what was applied, newest first.
+
+One of many modules is kept as what makes it of an older one that is kept whole, so that
+a change costs what it changes. Each is made of a whole one, never of another such, and
+goes before it. A whole one is written again when as much was written since. Where all
+that is kept is made of one, the whole one before that stays too.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import logging
 import re
@@ -12,17 +19,18 @@ from typing import Any
 
 import attrs
 
-from midflight import Loaded, Place
+from midflight import Document, Loaded, Place
 from midflight.errors import InvalidConfigurationError
 from midflight_plugins.state._disk import Disk, put, read
 from midflight_plugins.state._seal import seal, unseal
-from midflight_plugins.state._texts import decode
+from midflight_plugins.state._texts import Encoder, decode
 
 _log = logging.getLogger("midflight")
-KEPT = 10  # generations, each a file of a few bytes for each value
+KEPT = 10  # generations, each a file
+_SMALL = 1 << 16  # bytes up to which each is whole
 MAGIC = b"MFGOOD1\n"
 _HASH = hashlib.sha256().digest_size
-_NAME = re.compile(r"last-good\.(\d{12})")
+_NAME = re.compile(r"last-good\.\d{12}(\.on\.\d{12})?")
 
 
 @attrs.frozen
@@ -54,13 +62,15 @@ class Kept:
 
     Args:
         mark: what is known of it.
-        payload: the document's bytes.
+        payload: the bytes of a document.
         path: the file.
+        patch: what makes the document of that one, if it is another.
     """
 
     mark: Mark
     payload: bytes
     path: Path
+    patch: bytes | None = None
 
     def loaded(self) -> Loaded:
         """Return the document as a source would.
@@ -69,7 +79,7 @@ class Kept:
             ValueError: if the bytes are not what was written.
         """
         try:
-            document = decode(self.payload)
+            document = decode(self.payload, self.patch)
         except (KeyError, TypeError, InvalidConfigurationError) as exc:
             raise ValueError(str(exc)) from exc
         place = Place(str(self.path))
@@ -84,19 +94,27 @@ class LastGood:
         folder: the directory.
         disk: makes the file operations.
         key: what they are sealed with.
+        encoder: writes what is kept; only `keep` needs it.
     """
 
-    def __init__(self, folder: Path, disk: Disk, key: bytes) -> None:
+    def __init__(
+        self, folder: Path, disk: Disk, key: bytes, encoder: Encoder | None = None
+    ) -> None:
         self._folder, self._disk, self._key = folder, disk, key
+        self._encoder = encoder or Encoder()
         self._said: set[str] = set()
-        self._newest: Kept | bool | None = False  # not looked for yet
+        self._newest: Mark | bool | None = False  # not looked for yet
+        # The file of the document that was last encoded whole, once it is there, what
+        # its payload is known by, and how many bytes others may take until the next.
+        self._base: Path | None = None
+        self._base_hash, self._room = "", 0
 
     @property
     def newest(self) -> Mark | None:
         """What is known of the newest configuration that is whole."""
         if isinstance(self._newest, bool):
-            self._newest = next(self.whole(), None)
-        return self._newest.mark if self._newest else None
+            self._newest = next((kept.mark for kept in self.whole()), None)
+        return self._newest
 
     def whole(self) -> Iterator[Kept]:
         """Yield what is whole, newest first; say once of each file that is not."""
@@ -118,8 +136,8 @@ class LastGood:
                     _log.warning("E_STATE: %s is ignored: %s", kept.path, exc)
         return None
 
-    def keep(self, mark: Mark, payload: bytes) -> None:
-        """Keep one more configuration, and let go of the oldest.
+    def keep(self, mark: Mark, document: Document) -> None:
+        """Keep one more configuration as it was read, and let go of the oldest.
 
         One that differs from the newest only in what a plugin has put in takes its
         place, so that a secret that rotates often does not push out the older ones.
@@ -127,23 +145,45 @@ class LastGood:
         Raises:
             OSError: if it cannot be written; what was kept stays.
         """
-        before = self.newest
-        paths = self._paths()
-        number = int(_number(paths[-1])) + 1 if paths else 1
+        alike, paths = self._alike(mark), self._paths()
+        number = _number(paths[-1]) + 1 if paths else 1
         path = self._folder / f"last-good.{number:012d}"
-        put(self._disk, path, self._written(path, mark, payload))
-        replaced = before is not None and before.raw == mark.raw
-        kept = paths[:-1] if replaced else paths
-        self._newest = Kept(mark, b"", path)
-        for each in set(paths) - set(kept[1 - KEPT :]):
-            self._disk.unlink(each)
+        patch = self._encoder.patch(document) if self._base in paths else b""
+        if self._base and 0 < len(patch) <= self._room:
+            path = path.with_name(f"{path.name}.on.{_number(self._base):012d}")
+            put(self._disk, path, self._written(path, mark, patch, self._base_hash))
+            self._room -= len(patch)
+        else:
+            self._base = None  # until it is there, whatever happens
+            payload = self._encoder.encode(document)
+            put(self._disk, path, self._written(path, mark, payload))
+            self._base = path if len(payload) > _SMALL else None
+            self._base_hash, self._room = _hash(payload), len(payload)
+        self._newest = mark
+        kept = {*[each for each in paths if each not in alike][1 - KEPT :], path}
+        bases = set(map(_base, kept))
+        others = [each for each in paths if each not in kept | bases]
+        whole = [each for each in others if each == _base(each) and each not in alike]
+        spare = whole[-1:] if len(bases) == 1 else []
+        for each in reversed(others):  # none before what is made of it
+            if each not in spare:
+                self._disk.unlink(each)
+
+    def _alike(self, mark: Mark) -> set[Path]:
+        """Return the newest files, if they differ only in what a plugin has put in."""
+        if self.newest is None or self.newest.raw != mark.raw:
+            return set()
+        found = itertools.takewhile(lambda it: it.mark.raw == mark.raw, self.whole())
+        return {kept.path for kept in found}
 
     def _paths(self) -> list[Path]:
-        found = [p for p in self._folder.iterdir() if p.name[:9] == "last-good"]
-        return sorted(p for p in found if _number(p))
+        return sorted(p for p in self._folder.iterdir() if _NAME.fullmatch(p.name))
 
-    def _written(self, path: Path, mark: Mark, payload: bytes) -> bytes:
-        head = attrs.asdict(mark) | {"sha256": hashlib.sha256(payload).hexdigest()}
+    def _written(
+        self, path: Path, mark: Mark, payload: bytes, base_hash: str = ""
+    ) -> bytes:
+        head = attrs.asdict(mark) | {"sha256": _hash(payload)}
+        head |= {"base": base_hash} if base_hash else {}
         plain = json.dumps(head).encode() + b"\n" + payload
         sealed = seal(self._key, plain, MAGIC + path.name.encode())
         return MAGIC + hashlib.sha256(sealed).digest() + sealed
@@ -151,9 +191,11 @@ class LastGood:
     def _read(self, path: Path) -> Kept | str:
         """Return what a file holds, or why it counts for nothing."""
         try:
-            data = read(path) or b""
+            data = read(path)
         except OSError as exc:
             return str(exc)
+        if data is None:
+            return "it is not there"
         head, rest = data[: len(MAGIC)], data[len(MAGIC) :]
         if head != MAGIC:
             return "it is not of this kind, or of another version"
@@ -165,11 +207,29 @@ class LastGood:
             return "it was sealed with another key, or renamed"
         text, _, payload = plain.partition(b"\n")
         found: dict[str, Any] = json.loads(text)
-        if found.pop("sha256") != hashlib.sha256(payload).hexdigest():
+        if found.pop("sha256") != _hash(payload):
             return "its payload is not the one that was sealed"
-        return Kept(Mark(**found), payload, path)
+        base_hash, base = found.pop("base", ""), _base(path)
+        mark = Mark(**found)
+        if base == path:
+            return Kept(mark, payload, path)
+        whole = self._read(base)
+        if isinstance(whole, str):
+            return f"it is made of {base.name}: {whole}"
+        if _hash(whole.payload) != base_hash:
+            return f"it is made of another {base.name}"
+        return Kept(mark, whole.payload, path, payload)
 
 
-def _number(path: Path) -> str:
-    found = _NAME.fullmatch(path.name)
-    return found[1] if found else ""
+def _hash(payload: bytes) -> str:
+    return hashlib.sha256(payload).hexdigest()
+
+
+def _number(path: Path) -> int:
+    return int(path.name.split(".")[1])
+
+
+def _base(path: Path) -> Path:
+    """Return the file of the whole document that one is made of; maybe itself."""
+    _, _, base = path.name.partition(".on.")
+    return path.with_name(f"last-good.{base}") if base else path

@@ -14,6 +14,7 @@ from midflight_plugins.state._folder import Folder
 from midflight_plugins.state._journal import FILE, Journal
 from midflight_plugins.state._lastgood import LastGood
 from midflight_plugins.state._seal import key_for
+from midflight_plugins.state._texts import Encoder
 
 _log = logging.getLogger("midflight")
 RECORDS = 10_000
@@ -28,20 +29,23 @@ class Opened:
         folder: the directory.
         environ: where the key and the journal's limits are named.
         run: the name of this run of the process, which its own markers bear.
+        encoder: writes the configurations that are kept.
         crash: what the process before has left a marker of, if it has.
 
     Raises:
         OSError, sqlite3.Error, StateError: if any part cannot be opened.
     """
 
-    def __init__(self, folder: Folder, environ: Mapping[str, str], run: str) -> None:
+    def __init__(
+        self, folder: Folder, environ: Mapping[str, str], run: str, encoder: Encoder
+    ) -> None:
         self.folder = folder
         with contextlib.ExitStack() as failed:
             failed.callback(folder.close)
             key = key_for(folder.path, folder.disk, environ)
             self.crashes = Crashes(folder.path, folder.disk, run)
             self.crash = self.crashes.count()
-            self.last_good = LastGood(folder.path, folder.disk, key)
+            self.last_good = LastGood(folder.path, folder.disk, key, encoder)
             failed.pop_all()
         self._environ = environ
         self._journal: Journal | None = None

@@ -22,30 +22,74 @@ class Encoder:
     def __init__(self) -> None:
         self._before = Document()
         self._texts: dict[str, str] = {}
+        # Of the document that was last encoded whole, and which modules are new since:
+        self._order: list[str] = []
+        self._sections = ""
+        self._since: set[str] = set()
+
+    def digest(self, document: Document) -> str:
+        """Return a document's digest, by what is known of the one written before."""
+        diff = Diff.between(self._before, document)
+        if not (diff.added or diff.removed):
+            document.resemble(self._before, diff.modified)
+        return document.digest
 
     def encode(self, document: Document) -> bytes:
         """Return a document as bytes, with its secrets in clear: seal them."""
-        diff, texts = Diff.between(self._before, document), self._texts
+        self._sections = self._taken(document)
+        self._order, self._since = list(document.modules), set()
+        modules = ",".join(map(self._texts.__getitem__, self._order))
+        return f'{{"modules":[{modules}],"sections":{self._sections}}}'.encode()
+
+    def patch(self, document: Document) -> bytes:
+        """Return what makes a document of the one that was last encoded whole."""
+        sections, order, texts = self._taken(document), "null", self._texts
+        if self._order != (names := list(document.modules)):
+            order = _text(names)
+        if sections == self._sections:
+            sections = "null"
+        modules = ",".join(texts[name] for name in sorted(self._since & texts.keys()))
+        return (
+            f'{{"modules":[{modules}],"order":{order},"sections":{sections}}}'
+        ).encode()
+
+    def _taken(self, document: Document) -> str:
+        """Have a text of each module; return that of the sections."""
+        diff = Diff.between(self._before, document)
         names = (*diff.added, *diff.modified)
         new = {name: _text(document.modules[name].as_mapping()) for name in names}
-        for name in diff.removed:
-            del texts[name]
-        texts.update(new)
-        self._before = document
-        modules = ",".join(map(texts.__getitem__, document.modules))
         sections = _text(dict(document.sections))
-        return f'{{"modules":[{modules}],"sections":{sections}}}'.encode()
+        for name in diff.removed:
+            del self._texts[name]
+        self._texts.update(new)
+        self._since.update(new)
+        self._before = document
+        return sections
 
 
-def decode(data: bytes) -> Document:
+def decode(data: bytes, patch: bytes | None = None) -> Document:
     """Read a document out of bytes.
+
+    Args:
+        data: what `Encoder.encode` returned.
+        patch: what `Encoder.patch` returned after that, for the document that it was
+            given.
 
     Raises:
         ValueError, KeyError, TypeError: if they hold none.
         InvalidConfigurationError: if it breaks a rule of documents.
     """
     found = json.loads(data, object_hook=_object)
-    return Document.from_mapping({**found["sections"], "modules": found["modules"]})
+    modules, sections = found["modules"], found["sections"]
+    if patch is not None:
+        more = json.loads(patch, object_hook=_object)
+        named = {each["name"]: each for each in (*modules, *more["modules"])}
+        order = more["order"]
+        if order is None:
+            order = [each["name"] for each in modules]
+        modules = [named[name] for name in order]
+        sections = sections if more["sections"] is None else more["sections"]
+    return Document.from_mapping({**sections, "modules": modules})
 
 
 def _text(value: object) -> str:
