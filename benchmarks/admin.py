@@ -113,14 +113,34 @@ WAYS = {
 }
 
 
+SYNCED = "floor: one small file synced and renamed, no server"
+
+
+def synced(folder: pathlib.Path) -> float:
+    """Return the milliseconds that a small file takes to outlive a loss of power."""
+    began = time.perf_counter()
+    new, file = folder / "new", folder / "file"
+    with new.open("wb") as opened:
+        opened.write(b"x" * 500)
+        opened.flush()
+        os.fsync(opened.fileno())
+    new.replace(file)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    return (time.perf_counter() - began) * 1e3
+
+
 def measure(count: int, repeats: int, rounds: int) -> list[dict]:
-    """Return a row for each way, with its ratio to Caddy."""
+    """Return a row for each way, with its ratio to Caddy, and one for the disk."""
     ways = {
         name: kind
         for name, kind in WAYS.items()
         if kind is not Caddy or shutil.which("caddy")
     }
-    found: dict[str, list[float]] = {name: [] for name in ways}
+    found: dict[str, list[float]] = {name: [] for name in (*ways, SYNCED)}
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         servers = {
             name: stack.enter_context(kind(pathlib.Path(folder) / kind.__name__, count))
@@ -135,11 +155,12 @@ def measure(count: int, repeats: int, rounds: int) -> list[dict]:
                     took = server.change(value)
                     if at >= WARM:
                         found[name].append(took)
+                        found[SYNCED].append(synced(pathlib.Path(folder)))
     rows = [
         {"entries": count, "way": name} | common.summary(each)
         for name, each in found.items()
     ]
-    peers = [each for name, each in found.items() if ways[name] is Caddy]
+    peers = [each for name, each in found.items() if ways.get(name) is Caddy]
     if peers:
         peer = common.summary(peers[0])["p50"]
         rows = [row | {"x caddy": row["p50"] / peer} for row in rows]

@@ -22,6 +22,7 @@ IN_PLACE, RENAME, OTHER = "in place", "rename", "in place, other process"
 BY_API = "its API"
 BOTH, ALL = (IN_PLACE, RENAME), (IN_PLACE, RENAME, OTHER)
 PAUSE = 0.03  # s, longer than the quiet time after which a hint counts as a lone one
+FEW = 10  # modules up to which several rounds take little time
 PATIENCE = 90.0  # s until an edit counts as lost; some parse for a long time
 
 
@@ -141,7 +142,7 @@ def measure(count: int, ways: dict, options, elsewhere: Elsewhere) -> list[dict]
         RENAME: functools.partial(write, atomic=True),
         OTHER: functools.partial(elsewhere.write, atomic=False),
     }
-    rounds = 1 if options.quick else options.rounds
+    rounds = 1 if options.quick and count > FEW else options.rounds
     edits, budget = (20, options.budget / 3) if options.quick else (100, options.budget)
     texts = {kind: kind(count) for kind in {way.text for way in ways.values()}}
     found: dict[tuple[str, str], list[float]] = {}

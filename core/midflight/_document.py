@@ -59,11 +59,11 @@ class ModuleConfig:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ModuleConfig):
             return NotImplemented
-        if self is other:
-            return True
-        if self.name != other.name or self.config != other.config:  # all in C
-            return False
-        return self.digest == other.digest
+        return self is other or (
+            self.name == other.name
+            and self.config == other.config  # all in C; types are left to the digest
+            and self.digest == other.digest
+        )
 
     def __hash__(self) -> int:
         return hash((self.name, self.type))
@@ -186,6 +186,10 @@ class Document:
         new, old = self.modules, other.modules
         if all(new[name].depends_on == old[name].depends_on for name in changed):
             object.__setattr__(self, "build_order", other.build_order)
+        self.share_digests(other, changed)
+
+    def share_digests(self, other: Document, changed: Collection[str]) -> None:
+        """Take no more than the digests; the arguments are those of `resemble`."""
         blocks = other._blocks.copy()
         first = [names[0] for names, _ in blocks]
         for at in {bisect.bisect(first, name) - 1 for name in changed}:

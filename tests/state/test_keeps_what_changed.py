@@ -357,6 +357,34 @@ def test_nothing_goes_before_what_is_made_of_it(tmp_path):
     assert all(places[name[10:22]] < places.get(name[26:], 99) for name in made)
 
 
+def test_a_dependency_on_what_a_plugin_adds_is_kept(run, source, state_dir):
+    """What was read need not be complete before the plugins have had their turn."""
+
+    class Adds:
+        @hookimpl(wrapper=True)
+        def transform(self):
+            result = yield
+            added = Document.from_mapping({"modules": [{"name": "db", "type": "fake"}]})
+            modules = FrozenDict({**result.modules, **added.modules})
+            return Document(modules, result.sections)
+
+    def depending(number):
+        found = many(number)
+        found["modules"][0]["dependsOn"] = ["db"]
+        return found
+
+    source.set(depending(1))
+    with run(plugins=[Adds()]) as runtime:
+        for number in (2, 3, 4):
+            applied(runtime, source, depending(number))
+        assert "state" not in runtime.notes
+    source.fail(OSError("down"))
+
+    with run(plugins=[Adds()]) as runtime:
+        assert number_of(runtime) == 4
+        assert runtime.snapshot.document.modules["web"].depends_on == ("db",)
+
+
 @pytest.mark.parametrize("phrase", ["plain", "${{file:{}}}"], ids=["same", "secret"])
 def test_what_did_not_change_is_not_digested_again(run, tmp_path, monkeypatch, phrase):
     """A change of one in 2,000 modules takes few digests, also beside a secret."""

@@ -31,7 +31,7 @@ class Encoder:
         """Return a document's digest, by what is known of the one written before."""
         diff = Diff.between(self._before, document)
         if not (diff.added or diff.removed):
-            document.resemble(self._before, diff.modified)
+            document.share_digests(self._before, diff.modified)
         return document.digest
 
     def encode(self, document: Document) -> bytes:
