@@ -155,7 +155,8 @@ def measure(count: int, repeats: int, rounds: int) -> list[dict]:
                     took = server.change(value)
                     if at >= WARM:
                         found[name].append(took)
-                        found[SYNCED].append(synced(pathlib.Path(folder)))
+            for _ in range(repeats // rounds):
+                found[SYNCED].append(synced(pathlib.Path(folder)))
     rows = [
         {"entries": count, "way": name} | common.summary(each)
         for name, each in found.items()
@@ -163,7 +164,10 @@ def measure(count: int, repeats: int, rounds: int) -> list[dict]:
     peers = [each for name, each in found.items() if ways.get(name) is Caddy]
     if peers:
         peer = common.summary(peers[0])["p50"]
-        rows = [row | {"x caddy": row["p50"] / peer} for row in rows]
+        rows = [
+            row | ({} if row["way"] == SYNCED else {"x caddy": row["p50"] / peer})
+            for row in rows
+        ]
     return rows
 
 

@@ -35,7 +35,7 @@ class Store:
     """One key of a store; `name`, `package` and `program` say what it needs."""
 
     name = package = program = ""
-    samples = 1  # times as many are taken where the wait for the next look is chance
+    turns = 1  # for one of others: more where the wait for the next look is chance
     server_type: type[Server] = Server
 
     @classmethod

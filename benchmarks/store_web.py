@@ -78,7 +78,7 @@ class HttpHint(HttpEvents):
 class HttpPoll(HttpEvents):
     """The same, asked again and again."""
 
-    name, samples = "http-poll", 4
+    name, turns = "http-poll", 4
 
     def source(self):
         return f"{self.url('plain')}#poll={POLL}"
@@ -108,7 +108,7 @@ class MotoServer(Server):
 class S3(Store):
     """An object of a bucket, asked for again and again."""
 
-    name, server_type, samples = "s3", MotoServer, 4
+    name, server_type, turns = "s3", MotoServer, 4
 
     def opened(self):
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

@@ -65,7 +65,7 @@ def measure(kind, repeats: int, rounds: int, pace: float) -> list[dict]:
             for name, way in WAYS.items():
                 arrived = common.Arrival()
                 with way(store, arrived):
-                    for at in range(-2, kind.samples * repeats // rounds):
+                    for at in range(-2, kind.turns * repeats // rounds):
                         rate += 1
                         arrived.expect(rate)
                         time.sleep(PAUSE * random.uniform(1.0, 1.5))

@@ -189,7 +189,7 @@ class Document:
         self.share_digests(other, changed)
 
     def share_digests(self, other: Document, changed: Collection[str]) -> None:
-        """Take no more than the digests; the arguments are those of `resemble`."""
+        """Take no more than the digests; both have the same names, as in `resemble`."""
         blocks = other._blocks.copy()
         first = [names[0] for names, _ in blocks]
         for at in {bisect.bisect(first, name) - 1 for name in changed}:

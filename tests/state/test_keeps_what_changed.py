@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import json
 import shutil
 from typing import cast
 from unittest import mock
@@ -55,14 +56,22 @@ def applied(runtime, source, found):
     assert runtime.reload().ok
 
 
+class Unsynced(Disk):
+    """A disk of tests that are about content, and make many files."""
+
+    def sync(self, handle):
+        pass
+
+
 def last_good(folder, disk=None, key=bytes(32)):
     """Return what keeps configurations, and a function that has it keep one."""
-    good = LastGood(folder, disk or Disk(), key, Encoder())
+    good = LastGood(folder, disk or Unsynced(), key, Encoder())
     mark = Mark("", "", 1, "", None, 0.0)
 
     def keep(found):
         document = Document.from_mapping(found)
-        good.keep(attrs.evolve(mark, raw=document.digest), document)
+        digest = document.digest
+        good.keep(attrs.evolve(mark, raw=digest, digest=digest), document)
         return document
 
     return good, keep
@@ -70,7 +79,7 @@ def last_good(folder, disk=None, key=bytes(32)):
 
 def documents(good):
     """Return every configuration that is kept, newest first."""
-    found = [kept.loaded().document for kept in good.whole()]
+    found = [kept.loaded().document for kept in good.sound()]
     assert all(isinstance(each, Document) for each in found)
     return cast("list[Document]", found)
 
@@ -202,6 +211,45 @@ def test_without_what_it_is_made_of_it_counts_for_nothing(
     for each in others:
         said = f"{each} is ignored: it is made of {base.name}: it is damaged"
         assert caplog.text.count(said) == 1
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_one_that_can_be_read_stays_beside_the_newest(run, source, state_dir, missing):
+    """What is made of a damaged one is nothing to fall back to."""
+    for numbers in [[1], range(2, KEPT + 5)]:
+        source.set(many(numbers[0]))
+        with run() as runtime:
+            for number in numbers:
+                applied(runtime, source, many(number))
+    _, base, *_ = files(state_dir)
+    base.unlink() if missing else base.write_bytes(b"damaged")
+    with run() as runtime:
+        for number in (50, 51, 52):
+            applied(runtime, source, many(number))
+    for each in files(state_dir):
+        if each.name[-12:] > base.name[-12:]:
+            each.write_bytes(b"damaged")
+    source.fail(OSError("down"))
+
+    with run() as runtime:
+        assert number_of(runtime) == 1
+
+
+def test_a_hundred_are_made_of_one(tmp_path, monkeypatch):
+    """Then it has to be whole, that nothing is kept that is very old."""
+    monkeypatch.setattr(_lastgood, "_PATCHES", 3)
+    good, keep = last_good(tmp_path)
+    kept = [keep(many(number)) for number in range(6)]
+
+    assert [each.name[10:] for each in sorted(tmp_path.iterdir())] == [
+        "000000000001",
+        "000000000002.on.000000000001",
+        "000000000003.on.000000000001",
+        "000000000004.on.000000000001",
+        "000000000005",
+        "000000000006.on.000000000005",
+    ]
+    assert documents(good) == kept[::-1]
 
 
 def test_of_another_base_of_the_same_name_nothing_is_made(run, source, state_dir):
@@ -337,7 +385,7 @@ def test_a_failure_in_between_makes_the_next_whole(tmp_path, monkeypatch):
 def test_nothing_goes_before_what_is_made_of_it(tmp_path):
     """A process that is killed in between leaves no such file without the other."""
 
-    class Recording(Disk):
+    class Recording(Unsynced):
         def unlink(self, path):
             if path.exists():
                 gone.append(path.name)
@@ -386,8 +434,11 @@ def test_a_dependency_on_what_a_plugin_adds_is_kept(run, source, state_dir):
 
 
 @pytest.mark.parametrize("phrase", ["plain", "${{file:{}}}"], ids=["same", "secret"])
-def test_what_did_not_change_is_not_digested_again(run, tmp_path, monkeypatch, phrase):
-    """A change of one in 2,000 modules takes few digests, also beside a secret."""
+@pytest.mark.parametrize("crashed", [False, True])
+def test_what_did_not_change_is_not_digested_again(
+    run, tmp_path, state_dir, monkeypatch, phrase, crashed
+):
+    """A change of one in 2,000 modules takes few digests, whatever happened before."""
 
     class Shares:
         document = Document.from_mapping(
@@ -403,6 +454,10 @@ def test_what_did_not_change_is_not_digested_again(run, tmp_path, monkeypatch, p
 
     monkeypatch.setenv("MIDFLIGHT_SECRETS_PATH", str(tmp_path))
     (tmp_path / "phrase").write_text("pass")
+    if crashed:
+        state_dir.mkdir(mode=0o700)
+        known = {"f" * 64: {"count": 2, "at": 0, "attempt": "of another"}}
+        (state_dir / "crashes.json").write_text(json.dumps(known))
     source, counted = Shares(), mock.Mock(wraps=digest_of)
     with run(source=source) as runtime:
         for number in range(3):  # the second writes it whole, the third what changed
@@ -443,8 +498,10 @@ def test_whatever_is_kept_comes_back(tmp_path_factory, configurations):
         )
         kept = [keep(next(found)) for _, found in changes]
         found = documents(good)[:KEPT]
+        again = [good.of(each.digest) for each in found]
     shutil.rmtree(folder)
 
     assert [(each.digest, list(each.modules)) for each in found] == [
         (each.digest, list(each.modules)) for each in kept[: -KEPT - 1 : -1]
     ]
+    assert [each and each.document for each in again] == found

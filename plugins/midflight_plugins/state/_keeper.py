@@ -27,7 +27,7 @@ from midflight_plugins.state._record import (
     record_of_note,
 )
 from midflight_plugins.state._seal import key_of
-from midflight_plugins.state._texts import Encoder
+from midflight_plugins.state._texts import Encoder, digest_after
 
 if TYPE_CHECKING:
     from midflight import Runtime
@@ -167,7 +167,7 @@ class Keeper:
         """Tell whether a document is poisoned, by what is known if the disk hangs."""
         if self._opened is None or not self._opened.crashes.known:
             return False  # without its digest, which costs less once it is compared
-        digest = document.digest
+        digest = digest_after(self._runtime.snapshot.document, document)
         if free:
             self._with(lambda opened: opened.crashes.refresh())
         if self._opened is None or not self._opened.crashes.is_poisoned(digest):
@@ -184,7 +184,7 @@ class Keeper:
         crashes = self._opened.crashes
         return any(
             kept.mark.raw != raw.digest and not crashes.is_poisoned(kept.mark.digest)
-            for kept in self._opened.last_good.whole()
+            for kept in self._opened.last_good.sound()
         )
 
     def begun(self, document: Document) -> None:
@@ -206,9 +206,9 @@ class Keeper:
             if outcome.ok and outcome.reason != "recalled" and self._recalled:
                 self._recalled = ""
                 self._say()
-            failed = not outcome.ok and outcome.reason != "source_unavailable"
-            whole = failed and self._is_about(outcome)
-            self._failed = self._raw.digest if whole and self._raw else ""
+            failed = not (outcome.ok or self._runtime.snapshot.generation)
+            whole = outcome.reason != "source_unavailable" and self._is_about(outcome)
+            self._failed = self._raw.digest if failed and whole and self._raw else ""
             self._raw = self._seen = self._base = None
             self._catch_up()
 
@@ -227,7 +227,8 @@ class Keeper:
         further faults were looked for; then the outcome has no digest.
         """
         if not outcome.digest:
-            return self._raw is not None and self._raw.digest == self._refused
+            raw = self._raw if self._refused else None
+            return raw is not None and raw.digest == self._refused
         return self._seen is not None and self._seen.digest == outcome.digest
 
     def token(self) -> str | None:
@@ -320,7 +321,7 @@ class Keeper:
             self._lock.release()
 
     def _found(self, good: LastGood, crashes: Crashes) -> Loaded | None:
-        for kept in good.whole():
+        for kept in good.sound():
             mark = kept.mark
             if crashes.is_poisoned(mark.digest) or mark.raw == self._refused:
                 continue

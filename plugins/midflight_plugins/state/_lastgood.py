@@ -1,13 +1,14 @@
 """The last good configurations: sealed bytes of what was applied, newest first.
 
-One of many modules is kept as what makes it of an older one that is kept whole, so that
-a change costs what it changes. Each is made of a whole one, never of another such, and
-goes before it. A whole one is written again when as much was written since. Where all
-that is kept is made of one, the whole one before that stays too.
+A large one is kept as what differs from an older one that is kept whole: a patch, which
+is small where little has changed since. Each is made of a whole one, never of another
+patch, and goes before it. A whole one is written again when as much was written since,
+or a hundred patches. Where all that can be read is made of one, another stays too.
 """
 
 from __future__ import annotations
 
+import collections
 import hashlib
 import itertools
 import json
@@ -28,6 +29,7 @@ from midflight_plugins.state._texts import Encoder, decode
 _log = logging.getLogger("midflight")
 KEPT = 10  # generations, each a file
 _SMALL = 1 << 16  # bytes up to which each is whole
+_PATCHES = 100  # on one that is whole
 MAGIC = b"MFGOOD1\n"
 _HASH = hashlib.sha256().digest_size
 _NAME = re.compile(r"last-good\.\d{12}(\.on\.\d{12})?")
@@ -62,9 +64,9 @@ class Kept:
 
     Args:
         mark: what is known of it.
-        payload: the bytes of a document.
+        payload: the bytes of a document that is kept whole.
         path: the file.
-        patch: what makes the document of that one, if it is another.
+        patch: what makes this one of that document, if it is another.
     """
 
     mark: Mark
@@ -111,15 +113,16 @@ class LastGood:
 
     @property
     def newest(self) -> Mark | None:
-        """What is known of the newest configuration that is whole."""
+        """What is known of the newest configuration that can be read."""
         if isinstance(self._newest, bool):
-            self._newest = next((kept.mark for kept in self.whole()), None)
+            self._newest = next((kept.mark for kept in self.sound()), None)
         return self._newest
 
-    def whole(self) -> Iterator[Kept]:
-        """Yield what is whole, newest first; say once of each file that is not."""
+    def sound(self) -> Iterator[Kept]:
+        """Yield what can be read, newest first; say once of each file that cannot."""
+        bases: dict[Path, Kept | str] = {}
         for path in reversed(self._paths()):
-            kept = self._read(path)
+            kept = self._read(path, bases)
             if isinstance(kept, Kept):
                 yield kept
             elif path.name not in self._said:
@@ -128,7 +131,7 @@ class LastGood:
 
     def of(self, digest: str) -> Loaded | None:
         """Return the newest that was in force with a digest, if it is kept."""
-        for kept in self.whole():
+        for kept in self.sound():
             if kept.mark.digest == digest:
                 try:
                     return kept.loaded()
@@ -148,7 +151,9 @@ class LastGood:
         alike, paths = self._alike(mark), self._paths()
         number = _number(paths[-1]) + 1 if paths else 1
         path = self._folder / f"last-good.{number:012d}"
-        patch = self._encoder.patch(document) if self._base in paths else b""
+        patch = b""
+        if self._base in paths and number - _number(self._base) <= _PATCHES:
+            patch = self._encoder.patch(document)
         if self._base and 0 < len(patch) <= self._room:
             path = path.with_name(f"{path.name}.on.{_number(self._base):012d}")
             put(self._disk, path, self._written(path, mark, patch, self._base_hash))
@@ -159,21 +164,27 @@ class LastGood:
             put(self._disk, path, self._written(path, mark, payload))
             self._base = path if len(payload) > _SMALL else None
             self._base_hash, self._room = _hash(payload), len(payload)
+            if self._base:  # it is time to see what can be read of the others
+                collections.deque(self.sound(), maxlen=0)
         self._newest = mark
         kept = {*[each for each in paths if each not in alike][1 - KEPT :], path}
         bases = set(map(_base, kept))
         others = [each for each in paths if each not in kept | bases]
         whole = [each for each in others if each == _base(each) and each not in alike]
-        spare = whole[-1:] if len(bases) == 1 else []
+        there = [each for each in bases & {*paths, path} if self._is_sound(each)]
+        spare = [each for each in whole if self._is_sound(each)][-1:]
         for each in reversed(others):  # none before what is made of it
-            if each not in spare:
+            if len(there) > 1 or each not in spare:
                 self._disk.unlink(each)
+
+    def _is_sound(self, path: Path) -> bool:
+        return path.name not in self._said  # as far as it was looked at
 
     def _alike(self, mark: Mark) -> set[Path]:
         """Return the newest files, if they differ only in what a plugin has put in."""
         if self.newest is None or self.newest.raw != mark.raw:
             return set()
-        found = itertools.takewhile(lambda it: it.mark.raw == mark.raw, self.whole())
+        found = itertools.takewhile(lambda it: it.mark.raw == mark.raw, self.sound())
         return {kept.path for kept in found}
 
     def _paths(self) -> list[Path]:
@@ -188,16 +199,39 @@ class LastGood:
         sealed = seal(self._key, plain, MAGIC + path.name.encode())
         return MAGIC + hashlib.sha256(sealed).digest() + sealed
 
-    def _read(self, path: Path) -> Kept | str:
-        """Return what a file holds, or why it counts for nothing."""
+    def _read(self, path: Path, bases: dict[Path, Kept | str]) -> Kept | str:
+        """Return what a file holds, or why it counts for nothing.
+
+        Args:
+            path: the file.
+            bases: what was read already of those that others are made of.
+        """
+        found = self._unsealed(path)
+        if isinstance(found, str):
+            return found
+        head, payload = found
+        base, base_hash = _base(path), head.pop("base", "")
+        mark = Mark(**head)
+        if base == path:
+            return Kept(mark, payload, path)
+        if base not in bases:
+            bases[base] = self._read(base, bases)
+        if isinstance(whole := bases[base], str):
+            return f"it is made of {base.name}: {whole}"
+        if _hash(whole.payload) != base_hash:
+            return f"it is made of another {base.name}"
+        return Kept(mark, whole.payload, path, payload)
+
+    def _unsealed(self, path: Path) -> tuple[dict[str, Any], bytes] | str:
+        """Return head and payload of a file, or why there are none."""
         try:
             data = read(path)
         except OSError as exc:
             return str(exc)
         if data is None:
             return "it is not there"
-        head, rest = data[: len(MAGIC)], data[len(MAGIC) :]
-        if head != MAGIC:
+        start, rest = data[: len(MAGIC)], data[len(MAGIC) :]
+        if start != MAGIC:
             return "it is not of this kind, or of another version"
         sealed = rest[_HASH:]
         if hashlib.sha256(sealed).digest() != rest[:_HASH]:
@@ -206,19 +240,10 @@ class LastGood:
         if plain is None:
             return "it was sealed with another key, or renamed"
         text, _, payload = plain.partition(b"\n")
-        found: dict[str, Any] = json.loads(text)
-        if found.pop("sha256") != _hash(payload):
+        head: dict[str, Any] = json.loads(text)
+        if head.pop("sha256") != _hash(payload):
             return "its payload is not the one that was sealed"
-        base_hash, base = found.pop("base", ""), _base(path)
-        mark = Mark(**found)
-        if base == path:
-            return Kept(mark, payload, path)
-        whole = self._read(base)
-        if isinstance(whole, str):
-            return f"it is made of {base.name}: {whole}"
-        if _hash(whole.payload) != base_hash:
-            return f"it is made of another {base.name}"
-        return Kept(mark, whole.payload, path, payload)
+        return head, payload
 
 
 def _hash(payload: bytes) -> str:

@@ -29,10 +29,7 @@ class Encoder:
 
     def digest(self, document: Document) -> str:
         """Return a document's digest, by what is known of the one written before."""
-        diff = Diff.between(self._before, document)
-        if not (diff.added or diff.removed):
-            document.share_digests(self._before, diff.modified)
-        return document.digest
+        return digest_after(self._before, document)
 
     def encode(self, document: Document) -> bytes:
         """Return a document as bytes, with its secrets in clear: seal them."""
@@ -65,6 +62,14 @@ class Encoder:
         self._since.update(new)
         self._before = document
         return sections
+
+
+def digest_after(before: Document, document: Document) -> str:
+    """Return a document's digest, by what is known of the one before."""
+    diff = Diff.between(before, document)
+    if not (diff.added or diff.removed):
+        document.share_digests(before, diff.modified)
+    return document.digest
 
 
 def decode(data: bytes, patch: bytes | None = None) -> Document:
