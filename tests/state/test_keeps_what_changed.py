@@ -84,6 +84,15 @@ def documents(good):
     return cast("list[Document]", found)
 
 
+def fill(run, source):
+    """Have 1 kept whole, and ten that are made of another whole one."""
+    for numbers in [[1], range(2, KEPT + 5)]:
+        source.set(many(numbers[0]))
+        with run() as runtime:
+            for number in numbers:
+                applied(runtime, source, many(number))
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -196,11 +205,7 @@ def test_without_what_it_is_made_of_it_counts_for_nothing(
     run, source, state_dir, caplog
 ):
     """However many are made of it: the whole one before runs, and the log says why."""
-    for numbers in [[1], range(2, KEPT + 5)]:
-        source.set(many(numbers[0]))
-        with run() as runtime:
-            for number in numbers:
-                applied(runtime, source, many(number))
+    fill(run, source)
     _, base, *others = files(state_dir)
     base.write_bytes(base.read_bytes()[:-1])
     source.fail(OSError("down"))
@@ -216,11 +221,7 @@ def test_without_what_it_is_made_of_it_counts_for_nothing(
 @pytest.mark.parametrize("missing", [True, False])
 def test_one_that_can_be_read_stays_beside_the_newest(run, source, state_dir, missing):
     """What is made of a damaged one is nothing to fall back to."""
-    for numbers in [[1], range(2, KEPT + 5)]:
-        source.set(many(numbers[0]))
-        with run() as runtime:
-            for number in numbers:
-                applied(runtime, source, many(number))
+    fill(run, source)
     _, base, *_ = files(state_dir)
     base.unlink() if missing else base.write_bytes(b"damaged")
     with run() as runtime:
@@ -233,6 +234,25 @@ def test_one_that_can_be_read_stays_beside_the_newest(run, source, state_dir, mi
 
     with run() as runtime:
         assert number_of(runtime) == 1
+
+
+@pytest.mark.parametrize("more", [0, KEPT + 2])
+def test_a_look_is_taken_whenever_one_is_written_whole(tmp_path, more):
+    """One that was damaged meanwhile is not what is kept beside it."""
+    _, keep = last_good(tmp_path)
+    expected = keep(many(1))
+    _, keep = last_good(tmp_path)
+    for number in range(2, KEPT + 5):
+        keep(many(number))
+    (tmp_path / "last-good.000000000002").write_bytes(b"damaged")
+    for number in range(more + 1):
+        keep(many(number, letter="y"))
+    first, newest = (each for each in files(tmp_path) if each.stat().st_size > LARGE)
+    newest.write_bytes(b"damaged")
+    good, _ = last_good(tmp_path)
+
+    assert first.name == "last-good.000000000001"
+    assert documents(good) == [expected]
 
 
 def test_a_hundred_are_made_of_one(tmp_path, monkeypatch):
