@@ -140,8 +140,8 @@ class MariaDB(DatabaseServer):
             f"CREATE USER IF NOT EXISTS {who} IDENTIFIED BY '{self.password}';\n"
             f"GRANT ALL ON *.* TO {who} WITH GRANT OPTION;\n"
         )
-        how = ["--auth-root-authentication-method=normal", "--skip-test-db", *self._as]
-        self._prepare(installer, "--no-defaults", f"--datadir={self.folder}/data", *how)
+        how = ["--auth-root-authentication-method=normal", "--skip-test-db"]
+        self._prepare(installer, *self._where(), *how)
 
     @classmethod
     def programs(cls):
@@ -158,12 +158,20 @@ class MariaDB(DatabaseServer):
         """Return the command line of the server."""
         options = [f"--{name}={value}" for name, value in self.options.items()]
         where = [
-            f"--datadir={self.folder}/data",
             f"--socket={self.folder}/socket",
             f"--port={self.port}",
             f"--init-file={self.folder}/users.sql",
         ]
-        return [self._program, "--no-defaults", *where, *options, *self._as]
+        return [self._program, *self._where(), *where, *options]
+
+    def _where(self):
+        """Return what keeps a server to its folder.
+
+        One that starts removes all temporary tables of its `tmpdir`, also those that
+        another is about to read.
+        """
+        own = [f"--datadir={self.folder}/data", f"--tmpdir={self.folder}"]
+        return ["--no-defaults", *own, *self._as]
 
     def drop(self, database):
         """Remove a database, whoever is still connected."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -219,6 +221,24 @@ def test_a_server_comes_back_on_its_port_with_its_data(database, how):
         socket.create_connection(("127.0.0.1", server.port))
     server.start()
     server.run("INSERT INTO kept SELECT n + 1 FROM kept", name)
+
+
+@pytest.mark.servers
+def test_a_server_that_starts_removes_no_table_of_another(mariadb_server):
+    """MariaDB empties its folder for temporary tables, which is therefore its own."""
+    theirs = [
+        Path(tempfile.gettempdir(), f"#sql-temptable-{os.getpid():x}-0-0.{end}")
+        for end in ["MAI", "MAD"]
+    ]
+    for each in theirs:
+        each.touch()
+
+    mariadb_server.stop()
+    mariadb_server.start()
+
+    assert [each.exists() for each in theirs] == [True, True]
+    for each in theirs:
+        each.unlink()
 
 
 def status(pid):
