@@ -8,6 +8,8 @@ import threading
 from typing import Any
 
 import pytest
+from nats.aio.client import Client
+from nats.js import JetStreamContext
 
 from midflight import Document, Runtime
 from midflight.errors import (
@@ -376,3 +378,36 @@ def test_an_event_counts_for_its_own_key(shared, bucket):
     loaded = told(source, lambda: bucket.put("rate: 2"), load)
 
     assert [each.document.sections for each in loaded] == [{"other": 1}, {"rate": 2}]
+
+
+# -- how it ends ---------------------------------------------------------------------
+
+
+def test_a_watch_ends_though_its_cancellation_is_lost(shared, bucket, monkeypatch):
+    """As `wait_for` of Python 3.11 loses one that comes together with the answer."""
+    asked, closed = threading.Event(), []
+
+    class Deaf(JetStreamContext):
+        async def subscribe(self, *args, **options):
+            asked.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            return await super().subscribe(*args, **options)
+
+    class Noting(Client):
+        def jetstream(self, **options):
+            return Deaf(self, **options)
+
+        async def close(self):
+            closed.append(self)
+            await super().close()
+
+    monkeypatch.setattr("nats.aio.client.Client", Noting)
+    source = NatsSource(shared.url(bucket.name))
+
+    with looping() as loop:
+        watch = asyncio.run_coroutine_threadsafe(source.watch(asked.set), loop)
+        with watch.result(5):
+            assert asked.wait(5)
+
+        assert len(closed) == 1

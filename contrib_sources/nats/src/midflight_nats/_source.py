@@ -60,10 +60,12 @@ class NatsSource:
         """Give a hint for each new connection, and for each revision."""
         hints, loop = SimpleQueue[object](), asyncio.get_running_loop()
 
-        async def pump(ended: Event) -> None:
+        async def pump(ending: Event, ended: Event) -> None:
             try:
                 async with self._talk(stays=True) as js:
                     new = await js.subscribe(self._subject, stream=self._stream, **_NEW)
+                    if ending.is_set():  # Python 3.11 can lose a cancellation meanwhile
+                        return
                     hints.put(())
                     async for each in new.messages:
                         it = each.metadata
@@ -72,7 +74,8 @@ class NatsSource:
                 ended.set()
 
         def follow(ending: Event) -> object:
-            task = asyncio.run_coroutine_threadsafe(pump(ended := Event()), loop)
+            pumping = pump(ending, ended := Event())
+            task = asyncio.run_coroutine_threadsafe(pumping, loop)
             task.add_done_callback(hints.put)
             try:
                 while (told := hints.get()) is not task and not ending.is_set():
