@@ -74,8 +74,9 @@ def test_a_uri_has_bucket_key_and_options(item):
 @pytest.mark.parametrize(
     ("rest", "word"),
     [
-        ("//bucket", "key"),
-        ("///key.yaml", "bucket"),
+        ("", "as s3://bucket/key"),
+        ("//bucket", "as s3://bucket/key"),
+        ("///key.yaml", "as s3://bucket/key"),
         ("//b/k?poll=0", "poll"),
         ("//b/k?timeout=soon", "soon"),
         ("//b/k?timeout=inf", "timeout"),

@@ -34,8 +34,11 @@ class S3Source(Bucket):
         if "@" in parts.netloc:
             msg = "boto3 finds the credentials: write s3://bucket/key without any"
             raise ValueError(msg)
-        options = dict[str, Any](parse_qsl(parts.query))
-        return cls(parts.netloc, unquote(parts.path[1:]), **options)
+        key, options = unquote(parts.path[1:]), dict[str, Any](parse_qsl(parts.query))
+        if not (parts.netloc and key):
+            msg = "an object of S3 is written as s3://bucket/key"
+            raise ValueError(msg)
+        return cls(parts.netloc, key, **options)
 
     @hookimpl
     def hash(self) -> str:
