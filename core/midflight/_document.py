@@ -25,6 +25,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _BLOCK = 64  # modules: of a document in which one changed, one block is hashed again
 _Block = tuple[list[str], str]
 _ENTRY = ("name", "type", "config", "dependsOn")
+_WORDS = frozenset({"modules", *_ENTRY})
 
 
 @attrs.frozen(eq=False)
@@ -112,7 +113,7 @@ class Document:
                 expected="`modules:` and sections",
             )
         else:
-            _misspelt(raw, ("modules",), (), faults)
+            _misspelt(raw, {"modules"} - raw.keys(), (), faults)
             rest = {key: value for key, value in raw.items() if key != "modules"}
             sections = freeze(rest, (), faults)
             modules = FrozenDict(_modules(raw.get("modules", ()), faults))
@@ -270,7 +271,6 @@ def _module(
         )
         return None
     listed = isinstance(key, int)
-    _misspelt(entry, _ENTRY if listed else _ENTRY[1:], path, faults)
     name = _string(entry, "name", path, faults) if listed else str(key)
     kind = _string(entry, "type", path, faults)
     if listed and entry.get("name") in (None, ""):
@@ -287,6 +287,8 @@ def _module(
         )
     absent = {"name": name, "config": None, "dependsOn": None}
     rest: dict[str, Any] = absent | freeze(entry, path, faults, depth=1)
+    silent = [word for word in _ENTRY if rest.get(word) in (None, "", ())]
+    _misspelt(entry, silent, path, faults)
     if not listed and rest["name"] != name:
         faults.add(
             Code.E_NAME,
@@ -315,11 +317,10 @@ def _module(
 
 
 def _misspelt(
-    raw: Mapping[Any, Any], words: tuple[str, ...], path: Path, faults: Faults
+    raw: Mapping[Any, Any], missing: Collection[str], path: Path, faults: Faults
 ) -> None:
-    """Note keys that look like one of ours that is not there; keep all others."""
-    missing = [word for word in words if word not in raw]
-    odd = [key for key in raw if isinstance(key, str) and key not in words]
+    """Note keys that look like one of ours that says nothing; keep all others."""
+    odd = [key for key in raw if isinstance(key, str) and key not in _WORDS]
     for key in odd if missing else ():
         import difflib
 

@@ -141,6 +141,23 @@ def test_a_document_survives_a_round_trip(document):
     assert Document.from_mapping(document.as_mapping()).digest == document.digest
 
 
+@pytest.mark.parametrize(
+    ("word", "nothing", "like"),
+    [
+        ("dependsOn", [], "depends_on"),
+        ("dependsOn", None, "dependson"),
+        ("type", "", "types"),
+    ],
+)
+def test_a_key_beside_one_that_says_nothing_is_misspelt(word, nothing, like):
+    """A word without a value is not written out: reading that would refuse the key."""
+    entry = {"type": "x", word: nothing, like: ["b"]}
+
+    assert faults_of({"modules": {"a": entry, "b": {"type": "x"}}}) == [
+        ("E_UNKNOWN", f"modules.a.{like}")
+    ]
+
+
 @given(DOCUMENTS)
 def test_a_document_survives_pickle_and_copy(document):
     """Copies are equal, and as frozen as what they were made of."""
