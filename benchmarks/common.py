@@ -123,19 +123,14 @@ def machine() -> dict:
 
 
 def commit() -> str:
-    """Return the commit that is measured; `+` says that files differ from it."""
-    command = [
-        "git",
-        "-C",
-        str(HERE),
-        "describe",
-        "--always",
-        "--dirty=+",
-        "--exclude=*",
-    ]
+    """Return the commit that is measured; `+` says that what runs differs from it."""
+    git = ["git", "-C", str(HERE)]
     with contextlib.suppress(OSError):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return done.stdout.strip() or "unknown"
+        name = [*git, "rev-parse", "--short", "HEAD"]
+        differs = [*git, "diff", "--quiet", "HEAD", "--", ":/", ":(top,exclude)docs"]
+        done = subprocess.run(name, capture_output=True, text=True, check=False)
+        if found := done.stdout.strip():  # a page may be written before it is committed
+            return found + "+" * bool(subprocess.run(differs, check=False).returncode)
     return "unknown"
 
 

@@ -45,6 +45,25 @@ def test_every_benchmark_reports_in_the_common_form(scripts, folder):
     assert all("common.report(" in text for text in texts)
 
 
+def test_a_page_that_is_written_makes_no_other_commit(scripts, tmp_path, monkeypatch):
+    """A run beside a new page is of the same commit; one of other code is not."""
+    me = ("-c", "user.name=a", "-c", "user.email=a@localhost")
+    for name in ("docs/page.md", "code.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("old\n")
+    for words in (["init", "-q"], ["add", "."], [*me, "commit", "-qm", "a"]):
+        subprocess.run(["git", "-C", tmp_path, *words], check=True)
+    monkeypatch.setattr(scripts.common, "HERE", tmp_path)
+    name = scripts.common.commit()
+
+    (tmp_path / "docs/page.md").write_text("new\n")
+
+    assert re.fullmatch("[0-9a-f]+", name)
+    assert scripts.common.commit() == name
+    (tmp_path / "code.py").write_text("new\n")
+    assert scripts.common.commit() == f"{name}+"
+
+
 def test_every_peer_is_in_the_group_of_peers(scripts, folder, root):
     """`nox -s bench` installs what stands beside Midflight; versions are kept."""
     groups = tomllib.loads((root / "pyproject.toml").read_text())["dependency-groups"]
