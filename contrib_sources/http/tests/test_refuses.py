@@ -58,16 +58,6 @@ def test_a_missing_text_is_unavailable(page):
     assert told(page.source()) == f"{page.url()}: there is no such text (status 404)"
 
 
-def test_a_port_where_nothing_listens_is_told():
-    """What the system says alone would not say what to do."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}/a.yaml"
-
-    assert told(HttpSource(url)).endswith(
-        ": nothing listens there; start it or correct the URL"
-    )
-
-
 def test_redirects_are_not_followed(page):
     """Nobody asks where a redirect leads to."""
     told(page.source("redirect"))

@@ -197,8 +197,6 @@ class HttpSource:
             msg = f"{self.name}: {errors.plain(str(exc)) or type(exc).__name__}"
             if line.is_cut or isinstance(exc, TimeoutError):
                 msg = f"{self.name}: there is no whole answer within {silence:g} s"
-            elif isinstance(exc, ConnectionRefusedError):
-                msg = f"{msg}: nothing listens there; start it or correct the URL"
             raise errors.SourceUnavailableError(msg) from exc
 
     def _sent(self, line: _Line, path: str, headers: Any, silence: float) -> Any:

@@ -60,7 +60,7 @@ class NatsSource:
         """Give a hint for each new connection, and for each revision."""
         hints, loop = SimpleQueue[object](), asyncio.get_running_loop()
 
-        async def pump(ending: Event, ended: Event) -> None:
+        async def pump(ending: Event, over: Event) -> None:
             try:
                 async with self._talk(stays=True) as js:
                     new = await js.subscribe(self._subject, stream=self._stream, **_NEW)
@@ -71,11 +71,10 @@ class NatsSource:
                         it = each.metadata
                         hints.put(_stored(it.sequence.stream, it.timestamp, each))
             finally:
-                ended.set()
+                over.set()
 
         def follow(ending: Event) -> object:
-            pumping = pump(ending, ended := Event())
-            task = asyncio.run_coroutine_threadsafe(pumping, loop)
+            task = asyncio.run_coroutine_threadsafe(pump(ending, over := Event()), loop)
             task.add_done_callback(hints.put)
             try:
                 while (told := hints.get()) is not task and not ending.is_set():
@@ -84,7 +83,7 @@ class NatsSource:
                 return ending.is_set() or task.result()
             finally:
                 task.cancel()
-                ended.wait(3)  # before the loop is stopped
+                over.wait(3)  # before the loop is stopped
 
         return Following(self.name, follow, interrupt=lambda: hints.put(None))
 
@@ -100,8 +99,7 @@ class NatsSource:
     ) -> int:
         """Store a revision on top of the one it is based on."""
         head, now = await self._revision()
-        is_new = expected_version is None and now is None
-        base = str(head.version if is_new else expected_version or 0)
+        base = str(expected_version or (head.version if now is None else 0))
         new = text or json.dumps(document.as_mapping(), indent=2, ensure_ascii=False)
         data = new.encode(errors="replace")
         same = data == now or (now and not text and self._means(now, document, runtime))
@@ -157,8 +155,7 @@ class NatsSource:
 
     @contextlib.asynccontextmanager
     async def _talk(self, *, stays: bool = False, sent: str = "") -> AsyncIterator[Any]:
-        from nats.aio.client import Client
-        from nats.errors import Error
+        import nats.aio.client
 
         loop, limit = asyncio.get_running_loop(), None if stays else self._timeout
         errs: list[Exception] = []  # why no server is available
@@ -170,7 +167,7 @@ class NatsSource:
             async with asyncio.timeout(limit), contextlib.AsyncExitStack() as stack:
                 link = None if stays else self._watching.get(loop)
                 if link is None:
-                    stack.push_async_callback((link := Client()).close)
+                    stack.push_async_callback((link := nats.aio.client.Client()).close)
                     task = loop.create_task(link.connect(error_cb=note, **self._client))
                     stack.push_async_callback(asyncio.wait, {task}, timeout=2)
                     stack.callback(lambda: loop.call_later(1, task.cancel))  # not now
@@ -180,7 +177,7 @@ class NatsSource:
                     stack.callback(self._watching.pop, loop, None)
                 patience = self._timeout if sent else min(self._timeout, 1.0)  # README
                 yield link.jetstream(timeout=patience)
-        except (Error, OSError) as exc:
+        except (nats.errors.Error, OSError) as exc:
             if (code := getattr(exc, "err_code", None)) in _CONFLICT:
                 msg = f"{self.name}: it is another one by now; read it again"
                 raise errors.ConflictError(msg) from None

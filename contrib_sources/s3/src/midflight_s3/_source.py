@@ -31,12 +31,9 @@ class S3Source(Bucket):
     def from_uri(cls, rest: str) -> Self:
         """Make a source of what follows `s3:`, as in `//bucket/shop.yaml?region=…`."""
         parts = urlsplit(rest)
-        if "@" in parts.netloc:
-            msg = "boto3 finds the credentials: write s3://bucket/key without any"
-            raise ValueError(msg)
         key, options = unquote(parts.path[1:]), dict[str, Any](parse_qsl(parts.query))
-        if not (parts.netloc and key):
-            msg = "an object of S3 is written as s3://bucket/key"
+        if "@" in parts.netloc or not (parts.netloc and key):
+            msg = "write it as s3://bucket/key; boto3 finds the credentials"
             raise ValueError(msg)
         return cls(parts.netloc, key, **options)
 
