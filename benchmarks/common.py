@@ -127,9 +127,10 @@ def commit() -> str:
     git = ["git", "-C", str(HERE)]
     with contextlib.suppress(OSError):
         name = [*git, "rev-parse", "--short", "HEAD"]
+        # A page may be written before it is committed.
         differs = [*git, "diff", "--quiet", "HEAD", "--", ":/", ":(top,exclude)docs"]
         done = subprocess.run(name, capture_output=True, text=True, check=False)
-        if found := done.stdout.strip():  # a page may be written before it is committed
+        if found := done.stdout.strip():
             return found + "+" * bool(subprocess.run(differs, check=False).returncode)
     return "unknown"
 

@@ -271,6 +271,10 @@ def _module(
         )
         return None
     listed = isinstance(key, int)
+    absent = {"name": None if listed else key, "config": None, "dependsOn": None}
+    rest: dict[str, Any] = absent | freeze(entry, path, faults, depth=1)
+    empty = [word for word in _ENTRY if rest.get(word) in (None, "", ())]
+    _misspelt(entry, empty, path, faults)
     name = _string(entry, "name", path, faults) if listed else str(key)
     kind = _string(entry, "type", path, faults)
     if listed and entry.get("name") in (None, ""):
@@ -285,10 +289,6 @@ def _module(
             found=shown(name),
             expected="a letter or digit, then up to 62 of A-Z a-z 0-9 . _ -",
         )
-    absent = {"name": name, "config": None, "dependsOn": None}
-    rest: dict[str, Any] = absent | freeze(entry, path, faults, depth=1)
-    silent = [word for word in _ENTRY if rest.get(word) in (None, "", ())]
-    _misspelt(entry, silent, path, faults)
     if not listed and rest["name"] != name:
         faults.add(
             Code.E_NAME,
@@ -317,14 +317,14 @@ def _module(
 
 
 def _misspelt(
-    raw: Mapping[Any, Any], missing: Collection[str], path: Path, faults: Faults
+    raw: Mapping[Any, Any], empty: Collection[str], path: Path, faults: Faults
 ) -> None:
-    """Note keys that look like one of ours that says nothing; keep all others."""
+    """Note keys that look like a word of ours without a value; keep all others."""
     odd = [key for key in raw if isinstance(key, str) and key not in _WORDS]
-    for key in odd if missing else ():
+    for key in odd if empty else ():
         import difflib
 
-        for near in difflib.get_close_matches(key, missing, n=1, cutoff=0.8):
+        for near in difflib.get_close_matches(key, empty, n=1, cutoff=0.8):
             faults.add(
                 Code.E_UNKNOWN,
                 f"`{key}` is not known",

@@ -47,7 +47,9 @@ def test_every_benchmark_reports_in_the_common_form(scripts, folder):
 
 def test_a_page_that_is_written_makes_no_other_commit(scripts, tmp_path, monkeypatch):
     """A run beside a new page is of the same commit; one of other code is not."""
-    me = ("-c", "user.name=a", "-c", "user.email=a@localhost")
+    me = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
+    for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"):  # those of a hook
+        monkeypatch.delenv(name, raising=False)
     for name in ("docs/page.md", "code.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("old\n")

@@ -147,10 +147,11 @@ def test_a_document_survives_a_round_trip(document):
         ("dependsOn", [], "depends_on"),
         ("dependsOn", None, "dependson"),
         ("type", "", "types"),
+        ("config", None, "configs"),
     ],
 )
-def test_a_key_beside_one_that_says_nothing_is_misspelt(word, nothing, like):
-    """A word without a value is not written out: reading that would refuse the key."""
+def test_a_key_like_a_word_without_a_value_is_misspelt(word, nothing, like):
+    """Such a word is not written out: reading that again would refuse the key."""
     entry = {"type": "x", word: nothing, like: ["b"]}
 
     assert faults_of({"modules": {"a": entry, "b": {"type": "x"}}}) == [

@@ -45,6 +45,20 @@ def test_the_importing_file_wins(write: Any, load: Any) -> None:
     assert list(document.modules) == ["m", "n"]
 
 
+def test_an_import_makes_no_section_a_misspelt_one(write: Any, load: Any) -> None:
+    """A file that has `modules` may call a section alike, also where it imports."""
+    source = FileSource(
+        write(
+            {
+                "app.yaml": "imports: [b.yaml]\nmodules: []\nmodule: 1\n",
+                "b.yaml": "found: true\n",
+            }
+        )
+    )
+
+    assert load(source).sections == {"module": 1, "found": True}
+
+
 def test_imports_nest_and_are_relative_to_their_file(write: Any, load: Any) -> None:
     """A path is relative to the file that holds it; a diamond is fine."""
     source = FileSource(

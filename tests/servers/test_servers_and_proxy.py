@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import tempfile
@@ -230,15 +231,15 @@ def test_a_server_that_starts_removes_no_table_of_another(mariadb_server):
         Path(tempfile.gettempdir(), f"#sql-temptable-{os.getpid():x}-0-0.{end}")
         for end in ["MAI", "MAD"]
     ]
-    for each in theirs:
-        each.touch()
+    with contextlib.ExitStack() as stack:
+        for each in theirs:
+            each.touch()
+            stack.callback(each.unlink, missing_ok=True)
 
-    mariadb_server.stop()
-    mariadb_server.start()
+        mariadb_server.stop()
+        mariadb_server.start()
 
-    assert [each.exists() for each in theirs] == [True, True]
-    for each in theirs:
-        each.unlink()
+        assert [each.exists() for each in theirs] == [True, True]
 
 
 def status(pid):

@@ -74,18 +74,18 @@ def test_a_uri_has_bucket_key_and_options(item):
 @pytest.mark.parametrize(
     ("rest", "word"),
     [
-        ("", "as s3://bucket/key"),
-        ("//bucket", "as s3://bucket/key"),
-        ("///key.yaml", "as s3://bucket/key"),
+        ("", "write s3://bucket/key"),
+        ("//bucket", "write s3://bucket/key"),
+        ("///key.yaml", "write s3://bucket/key"),
         ("//b/k?poll=0", "poll"),
         ("//b/k?timeout=soon", "soon"),
         ("//b/k?timeout=inf", "timeout"),
         ("//b/k?pol=1", "pol"),
-        ("//AKIDSING:s1ngs-n0t@b/k", "boto3 finds the credentials"),
+        ("//AKIDSING:s1ngs-n0t@b/k", "boto3 finds them"),
     ],
 )
 def test_wrong_uris_are_refused_at_once(rest, word):
-    """A URI without a key, or with an option that cannot be, is an error."""
+    """A URI lacks bucket or key, holds a login, or has an option that cannot be."""
     with pytest.raises((TypeError, ValueError), match=word) as caught:
         S3Source.from_uri(rest)
     assert "n0t" not in str(caught.value)

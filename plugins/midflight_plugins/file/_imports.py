@@ -75,7 +75,7 @@ class Tree:
         merged = Merged() if unit is None or alone else self._merge(unit)
         if unit is not None and unit.document is not None and len(self.units) == 1:
             return unit.document
-        frozen = Document.from_mapping(merged.sections)
+        frozen = Document.from_mapping({"modules": (), **merged.sections})
         freeze: Any = type(frozen.modules)
         return Document(freeze(merged.modules), frozen.sections)
 

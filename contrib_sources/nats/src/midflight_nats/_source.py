@@ -64,7 +64,7 @@ class NatsSource:
             try:
                 async with self._talk(stays=True) as js:
                     new = await js.subscribe(self._subject, stream=self._stream, **_NEW)
-                    if ending.is_set():  # Python 3.11 can lose a cancellation meanwhile
+                    if ending.is_set():  # its cancellation may be swallowed
                         return
                     hints.put(())
                     async for each in new.messages:

@@ -33,7 +33,7 @@ class S3Source(Bucket):
         parts = urlsplit(rest)
         key, options = unquote(parts.path[1:]), dict[str, Any](parse_qsl(parts.query))
         if "@" in parts.netloc or not (parts.netloc and key):
-            msg = "write it as s3://bucket/key; boto3 finds the credentials"
+            msg = "write s3://bucket/key, without credentials: boto3 finds them"
             raise ValueError(msg)
         return cls(parts.netloc, key, **options)
 
