@@ -389,23 +389,20 @@ def test_a_watch_ends_though_its_cancellation_is_lost(shared, bucket, monkeypatc
     `wait_for` of Python 3.11 swallows a cancellation that comes with the answer.
     """
     asked, closed = threading.Event(), []
+    subscribe, close = JetStreamContext.subscribe, Client.close
 
-    class Deaf(JetStreamContext):
-        async def subscribe(self, *args, **options):
-            asked.set()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.Event().wait()
-            return await super().subscribe(*args, **options)
+    async def deaf(self, *args, **options):
+        asked.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return await subscribe(self, *args, **options)
 
-    class Noting(Client):
-        def jetstream(self, **options):
-            return Deaf(self, **options)
+    async def noting(self):
+        closed.append(self)
+        await close(self)
 
-        async def close(self):
-            closed.append(self)
-            await super().close()
-
-    monkeypatch.setattr("nats.aio.client.Client", Noting)
+    monkeypatch.setattr(JetStreamContext, "subscribe", deaf)
+    monkeypatch.setattr(Client, "close", noting)
     source = NatsSource(shared.url(bucket.name))
 
     with looping() as loop:
