@@ -75,6 +75,7 @@ class Reloader:
     _watching: Owner = attrs.field(factory=lambda: Owner("the source's watch"))
     _busy: bool = False
     _stopping: bool = False
+    _closed: bool = False  # it has stopped, whether or not in time
     _tickets: list[_Ticket] = attrs.field(factory=list)
     _first_hint: float = NEVER  # of those that are not served yet
     _last_hint: float = -NEVER
@@ -145,8 +146,7 @@ class Reloader:
                 left = due - self._system.monotonic()
                 if left <= 0:
                     log.error("shutdown took more than %g s", self._shutdown)
-                    self.running = False
-                    self._driver.close()
+                    self.running = False  # modules are stopped all the same
                     self.changed.notify_all()
                 else:
                     self._system.wait(self.changed, left)
@@ -175,7 +175,9 @@ class Reloader:
 
     def _outcome(self, ticket: _Ticket) -> Outcome:
         with self.changed:
-            while ticket.outcome is None and self.running:
+            while self.running and not (  # what waits when it stops is never begun
+                ticket.outcome or (self._stopping and ticket in self._tickets)
+            ):
                 self._system.wait(self.changed, None)
             return ticket.outcome or Failed(reason=Reason.STOPPED, cause=ticket.cause)
 
@@ -196,9 +198,8 @@ class Reloader:
     def hint(self) -> None:
         """Take a hint of the watch; serve it here if nobody else does."""
         with self.changed:
-            lone = self.note()
-            free = self.running and not (self._busy or self._stopping)
-            if not (lone and free and may_apply_here()):
+            lone = self.note() and self.running
+            if self._busy or self._stopping or not (lone and may_apply_here()):
                 return
             self._busy, self._first_hint = True, NEVER
         self._driver.run(self._pass("hint", []), self._lost_watcher, self._engine)
@@ -207,10 +208,11 @@ class Reloader:
 
     def _serve(self) -> None:
         """Serve causes until stopped, or until a fresh thread takes this role over."""
-        while self.running:
+        while not self._closed:
             with self.changed:
                 cause = self._next_cause()
-                tickets, self._tickets = self._tickets, []
+                tickets = self._tickets
+                self._tickets = tickets if cause == "stop" else []
                 self._busy, self._first_hint = True, NEVER
             if not self._driver.run(
                 self._pass(cause, tickets), self._serve, self._engine
@@ -260,7 +262,8 @@ class Reloader:
             log.exception("the reloader failed in an unforeseen way, and goes on")
         finally:
             with self.changed:
-                self.running = self.running and cause != "stop"
+                self._closed = cause == "stop"
+                self.running = self.running and not self._closed
                 for ticket in (*tickets, *(() if self.running else self._tickets)):
                     ticket.outcome = outcome
                 self._busy, self._looked_at = False, self._system.monotonic()

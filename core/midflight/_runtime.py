@@ -158,14 +158,20 @@ class Runtime(Questions):
         try:
             await asyncio.to_thread(self.start)
         except asyncio.CancelledError:  # its thread goes on all the same
-            await asyncio.shield(asyncio.to_thread(self.stop))
+            await self.__aexit__()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         import asyncio
+        import contextvars
 
-        await asyncio.to_thread(self.stop)
+        # No task, which could be cancelled before it begins.
+        await asyncio.shield(
+            asyncio.get_running_loop().run_in_executor(
+                None, contextvars.copy_context().run, self.stop
+            )
+        )
 
     # -- reading -----------------------------------------------------------------
 
