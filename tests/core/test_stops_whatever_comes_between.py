@@ -85,7 +85,8 @@ def test_what_waits_for_its_turn_is_told_before_modules_are_stopped(scripted, st
     A server is such a module, and a request that asks for a reload such a request.
     """
     changing, go = threading.Event(), threading.Event()
-    waiting, told = set(), []
+    waiting: set[threading.Thread] = set()
+    told: list[str] = []
 
     def noting(condition, left):
         waiting.add(threading.current_thread())
