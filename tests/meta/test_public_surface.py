@@ -75,3 +75,13 @@ def test_every_public_member_is_described(name):
 
     assert (module.__doc__ or "").strip()
     assert missing == []
+
+
+@pytest.mark.parametrize("name", [each for each in public_modules() if "." in each])
+def test_every_public_module_has_a_page(name, root):
+    """The reference of `midflight` leads to that of each other module."""
+    page = root / "docs/reference/python.md"
+    link = re.search(rf"\[`{name}`\]\((\S+)\)", page.read_text())
+
+    assert link, f"docs/reference/python.md links no page of `{name}`"
+    assert (page.parent / link[1]).is_file()

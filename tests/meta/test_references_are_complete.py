@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import runpy
@@ -11,6 +12,7 @@ import tomllib
 import pytest
 
 from midflight.errors import Code
+from midflight.following import Following
 
 RUNS_TESTS = re.compile(r"^\$ (python3 -m venv .*-Im pytest.*)$", re.MULTILINE)
 
@@ -44,6 +46,17 @@ def test_every_route_is_in_the_reference(root):
     assert (root / "docs/reference/http-api.md").read_text() == made, (
         "run: python docs/_ext/api_page.py"
     )
+
+
+@pytest.mark.parametrize("name", inspect.signature(Following).parameters)
+def test_every_argument_of_following_is_explained(name, root):
+    """Its page has each argument, with its default, and a line that explains it."""
+    page = (root / "docs/reference/following.md").read_text()
+    default = inspect.signature(Following).parameters[name].default
+    shown = name if default is inspect.Parameter.empty else f"{name}={default}"
+
+    assert re.search(rf"^```{{py:class}}.*\W{shown}\b", page, re.MULTILINE)
+    assert re.search(rf"^- \*\*`{name}`\*\* \w", page, re.MULTILINE)
 
 
 def test_every_figure_is_in_the_guide(root):

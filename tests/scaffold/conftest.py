@@ -78,13 +78,13 @@ class Stranger:
         assert done.returncode == status, done.stdout
         return done.stdout
 
-    def serve(self, *words):
-        """Start a service; return it, and what reads all that it has said."""
+    def serve(self, *words, within="."):
+        """Start a service in a folder; return it, and what reads all it has said."""
         said = self.folder / "said"
         with said.open("w") as file:
             process = subprocess.Popen(
                 [self.python, "-u", "-m", "midflight", "run", *words],
-                cwd=self.folder,
+                cwd=self.folder / within,
                 env=self.environ(),
                 stdout=file,
                 stderr=file,
@@ -155,8 +155,8 @@ def service(stranger):
     """Return a function that starts a service, and waits for what it says."""
     started = []
 
-    def start(*words):
-        process, said = stranger.serve(*words)
+    def start(*words, within="."):
+        process, said = stranger.serve(*words, within=within)
         started.append(process)
 
         def says(text):

@@ -100,6 +100,24 @@ def test_its_tests_pass(stranger, project):
     assert re.search(r"^\d+ kept, 0 not kept, ", said, re.MULTILINE)
 
 
+def test_its_tests_ask_the_code_beside_them(stranger, project):
+    """What was installed may be a copy; what fails in `src` fails in its tests."""
+    [code] = stranger.folder.glob(f"{project.name}/src/*/_{project.kind}.py")
+    good = code.read_text()
+    code.write_text(good + "\nraise RuntimeError\n")
+    said = stranger.run("pytest", "-p", "no:cacheprovider", project.name, status=2)
+    code.write_text(good)
+
+    assert "RuntimeError" in said
+
+
+def told(stranger, name, command):
+    """Return the words that follow a command in the README of a project."""
+    text = (stranger.folder / name / "README.md").read_text()
+    [words] = re.findall(rf"(?:\$ |`){command}\b([^`\n]*)", text)
+    return words.split()
+
+
 def test_it_runs(stranger, project, service):
     """The command that `new` has shown starts a service, which ends when asked to."""
     process, says = service(*project.run)
@@ -107,6 +125,13 @@ def test_it_runs(stranger, project, service):
     process.send_signal(signal.SIGTERM)
 
     assert process.wait(20) == 0
+
+
+def test_it_runs_as_its_readme_says(stranger, project, service):
+    """In its folder, the command that its README names starts a service."""
+    words = told(stranger, project.name, "midflight run")
+    _, says = service(*words, within=project.name)
+    says("generation 1 applied")
 
 
 def test_a_new_source_follows_its_file(stranger, service):
@@ -132,19 +157,23 @@ def test_a_new_module_takes_a_change(stranger, service):
     file.write_text(good.replace("every: 1.0", "every: 0.05"))
     says("generation 2 applied: reconfigure one")
     file.write_text(good.replace("$count", "$nobody"))
-    says("rejected")
+    says("tick/example.yaml:6:13: E_VALUE: the text cannot be filled in")
+    says("expected no `$` but in `$name`, `$count` and `$$`")
     file.write_text(good)
     says("generation 3 applied: reconfigure one")
 
 
 def test_a_new_strategy_decides(stranger, service):
-    """A change that removes a module is held."""
+    """A change that removes a module waits for what its README says."""
     file = stranger.folder / "calm/example.yaml"
     good = file.read_text()
-    _, says = service("calm/example.yaml", "--strategy", "calm", "--watch")
+    _, says = service(*told(stranger, "calm", "midflight run"), within="calm")
     says("generation 1 applied")
     file.write_text("modules: []\n")
     says("held, awaiting_approval: stop log")
+    approve = ("midflight", "apply", *told(stranger, "calm", "midflight apply"))
+    stranger.run(*approve, within="calm")
+    says("generation 2 applied: stop log")
     file.write_text(good)
 
 
@@ -192,5 +221,5 @@ def test_its_workflow_runs_all_checks(stranger, project):
     steps = YAML(typ="safe", pure=True).load(text)["jobs"]["check"]["steps"]
     commands = [step["run"] for step in steps if "run" in step]
 
-    assert commands[0] == "pip install --editable '.[dev]'"
+    assert commands[0] == "pip install --find-links wheels --editable '.[dev]'"
     assert commands[1:] == ["ruff check", "ruff format --check", "mypy", "pytest"]

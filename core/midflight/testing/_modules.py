@@ -12,11 +12,12 @@ from midflight._runtime import Runtime
 from midflight.hookspecs import Health
 from midflight.testing._calls import Belongings, ModuleCalls, unused
 from midflight.testing._fakes import FakeSource
+from midflight.testing._garbage import OwnGarbage
 
 Config = Mapping[str, Any]
 
 
-class ModuleContract:
+class ModuleContract(OwnGarbage):
     """Inherit from this in a class called `Test…` and override the fixture `module`.
 
     Override `config` if the module needs one, `other_config` if it can be changed, and

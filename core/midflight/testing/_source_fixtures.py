@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from midflight.testing._calls import SourceCalls, unused
+from midflight.testing._garbage import OwnGarbage
 from midflight.testing._servers import Server
 
 Act = Callable[[], object]
 
 
-class SourceFixtures:
+class SourceFixtures(OwnGarbage):
     """The fixtures of `SourceContract`."""
 
     # -- what an author overrides ------------------------------------------------

@@ -13,12 +13,13 @@ from midflight._diff import Diff
 from midflight._document import Document
 from midflight._plan import Verdict
 from midflight.testing._calls import StrategyCalls
+from midflight.testing._garbage import OwnGarbage
 
 _TYPES = {"plain": False, "live": True, "reader": True}
 _NAMES = "abcdef"
 
 
-class StrategyContract:
+class StrategyContract(OwnGarbage):
     """Inherit from this in a class called `Test…` and override the fixture `strategy`.
 
     Override `count` for more or fewer changes, and `seed` for other ones.
