@@ -14,7 +14,7 @@ from typing import Self
 from midflight._system import System, log
 
 _FIRST, _HEALTHY = 1.0, 60.0  # s: the first pause; what makes pauses begin anew
-_GRACE = 5.0  # s that the thread has to end
+_GRACE, _AGAIN = 5.0, 0.1  # s to end, and from one interrupt to the next
 
 
 class Following:
@@ -29,7 +29,9 @@ class Following:
             after the event that it is given is set; whatever else ends it, a return or
             an exception, is a failure, and it is called anew after a pause. Where
             a stream ends in the normal course of things, it opens the next by itself.
-        interrupt: wakes `follow` from where it waits, once that event is set.
+        interrupt: wakes `follow` from where it waits, once that event is set. It is
+            called again while `follow` does not return, which may have been about to
+            wait: a call too many must do no harm.
         longest: seconds that a pause may take; the first takes up to 1 s, each next
             twice as long.
         system: time, chance and threads, for tests.
@@ -57,10 +59,12 @@ class Following:
         if self._ending.is_set():
             return
         self._ending.set()
-        if self._interrupt is not None:
-            self._interrupt()
-        if not self._ended.wait(_GRACE):
-            log.warning("%s: the thread that follows it does not end", self._name)
+        for _each in range(round(_GRACE / _AGAIN)):
+            if self._interrupt is not None:
+                self._interrupt()
+            if self._ended.wait(_AGAIN):
+                return
+        log.warning("%s: the thread that follows it does not end", self._name)
 
     def _run(self) -> None:
         tries = 0

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
+from redis import Connection
 
 from midflight import Document, Runtime
 from midflight.errors import ConflictError, SourceUnavailableError, UnknownOutcomeError
@@ -165,6 +167,25 @@ def test_a_connection_that_died_in_silence_is_replaced(own, client):
             wait_until(lambda: hints, "a hint")
 
     assert proxy.accepted >= 2
+
+
+def test_a_connection_that_is_made_anew_at_the_end_holds_nobody_up(
+    own, client, monkeypatch, caplog
+):
+    """Cut before it waits, the client connects anew and waits: it is cut again."""
+    client.set("shop", "rate: 1")
+    waiting, wait = threading.Event(), Connection.can_read
+
+    def late(self, timeout=0):
+        waiting.set()
+        wait_until(lambda: self._sock is None, "the cut", 20)
+        return wait(self, timeout)
+
+    monkeypatch.setattr(Connection, "can_read", late)
+    with RedisSource(own.url("shop"), timeout=20).watch(lambda: None):
+        assert waiting.wait(20)
+
+    assert caplog.messages == []
 
 
 def test_a_push_breaks_no_connection(own, client):

@@ -81,6 +81,7 @@ class Watching:
     ) -> None:
         self._parts, self._notify, self._open_now = parts, notify, open_now
         self._openings: dict[Part, _Opening] = {}
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         self._open_now.add(self)
@@ -88,8 +89,9 @@ class Watching:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._open_now.discard(self)
-        openings, self._openings = self._openings, {}
+        with self._lock:  # a `rearm` that comes back late adds none to these
+            self._open_now.discard(self)
+            openings, self._openings = self._openings, {}
         for opening in openings.values():
             opening.alive = False
         for opening in openings.values():
@@ -98,11 +100,17 @@ class Watching:
     def rearm(self) -> None:
         """Open the watch of each layer that can be watched and is not yet."""
         for part in self._parts:
-            opening = self._openings.get(part)
             if part.participant is None or not part.participant.has("watch"):
                 continue
-            if opening is None:
-                opening = self._openings[part] = _Opening(part, self._notify)
+            opening = self._due(part)
+            if opening is not None:
                 opening.open()
-            elif opening.failed:
-                opening.open()
+
+    def _due(self, part: Part) -> _Opening | None:
+        """Return the watch of a layer that is to be opened, unless this was left."""
+        with self._lock:
+            known = self._openings.get(part)
+            if self not in self._open_now or (known and not known.failed):
+                return None
+            opening = self._openings[part] = known or _Opening(part, self._notify)
+            return opening

@@ -88,7 +88,7 @@ class Hub:
         self._watches: list[Watch] = []
         self._seen: dict[str, str | None] = {}
         self._fresh: dict[str, tuple[str | None, float]] = {}
-        self._down = False
+        self._down = self._closed = False
         self.poller = self._started()
 
     def observed(self, key: str) -> str | None:
@@ -135,7 +135,7 @@ class Hub:
     def close(self) -> None:
         """End the thread and its connection."""
         with self._changed:
-            poller = self.poller
+            self._closed, poller = True, self.poller
             poller.stop()
         # A database that hangs must not hang the shutdown as well.
         if poller.thread is not threading.current_thread():
@@ -146,7 +146,7 @@ class Hub:
 
     def _revive(self) -> None:
         """Replace a thread that died, or that a hint does not give back."""
-        if self.poller.is_lost():
+        if not self._closed and self.poller.is_lost():
             # Without a thread or a descriptor to be had, sweeps ask the database.
             with contextlib.suppress(OSError, RuntimeError):
                 lost, self.poller = self.poller, self._started()

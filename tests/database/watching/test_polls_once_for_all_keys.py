@@ -188,6 +188,17 @@ def test_a_notification_outdates_what_was_observed(watching):
     assert (before, seen) == ("1", [None])
 
 
+def test_who_asks_while_the_last_watch_is_left_begins_nothing(watching, names):
+    """Who found the watcher just before its end gets no token, and starts no thread."""
+    watching.change(app="1")
+    _, leave = watching.watch()
+    [hub] = watching.hubs._hubs.values()
+    leave()
+
+    assert hub.observed("app") is None
+    assert names() == []
+
+
 # -- in and out ----------------------------------------------------------------------
 
 
