@@ -71,12 +71,14 @@ def test_answers_a_reload_that_changes_nothing(started):
 
 
 def test_sigusr1_approves_what_is_held(started, edit, state):
-    """The strategy `hold` waits for SIGUSR1."""
+    """The strategy `hold` waits for SIGUSR1; the log says why, and what approves it."""
     service = started("--strategy", "hold", "--watch")
     edit("rate: 1", "rate: 2")
-    service.until("held, awaiting_approval: reconfigure a")
+    line = service.until("held, awaiting_approval: reconfigure a")
     held = state("a")
     service.send(signal.SIGUSR1)
     service.until("generation 2 applied")
 
     assert (held, state("a")) == ("1", "2")
+    assert "(every change waits for approval)" in line
+    assert line.endswith("; approve it with `midflight apply`")

@@ -294,7 +294,7 @@ def test_passwords_are_not_shown(midflight, write, monkeypatch):
         ("plugins = 'x'\n", 1, "E_TYPE", "a list of names"),
         ("[modules]\na = 'b'\n", 2, "E_TYPE", "package.module:Class"),
         ("state_dir = 1\n", 1, "E_TYPE", "a directory, or false"),
-        ("layers = [1]\n", 1, "E_TYPE", "a table with a `source`"),
+        ("layers = [1]\n", 1, "E_TYPE", 'as in `{source = "file:a.yaml"}`'),
         ("[[layers]]\nname = 'a'\n", 1, "E_REQUIRED", "where the layer comes from"),
         ("[[layers]]\nsource = 'a'\n\n[[layers]]\nsource = 1\n", 5, "E_TYPE", "text"),
         ("[[layers]]\nsource = 'a'\noptinal = true\n", 3, "E_UNKNOWN", "`optional`?"),

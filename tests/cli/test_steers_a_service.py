@@ -137,6 +137,8 @@ def test_words_that_say_no_change_are_refused(midflight, words):
         ["rollback", "database:sqlite:///a.db"],
         ["rollback", "database:sqlite:///a.db", "1", "--layer", "x"],
         ["rollback", "--running", "1", "2"],
+        ["rollback", "database:sqlite:///a.db", "1", "--source", "x.yaml"],
+        ["plan", "a.yaml", "b.yaml", "--source", "x.yaml"],
     ],
 )
 def test_words_of_a_service_need_one(midflight, words):
@@ -161,6 +163,52 @@ def test_what_is_held_is_approved(service, midflight, edit, state):
     assert "reconfigure" in said
     assert said.splitlines()[-1].startswith("applied")
     assert running.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["apply", "app.yaml"], "app.yaml is no token: apply takes the TOKEN"),
+        (["apply", "file:app"], "without one it approves what is held"),
+        (["plan", "--running", "app.yaml"], "not PATH=VALUE"),
+        (["rollback", "--running", "app.yaml"], "neither a GENERATION nor a digest"),
+    ],
+)
+def test_a_file_is_no_word_of_a_change(midflight, words, says):
+    """Before anybody is asked; what names a service is said instead."""
+    said = " ".join(midflight(*words, code=2).stderr.split())
+
+    assert says in said
+    assert "a service is named by --source or --state-dir" in said
+
+
+def test_every_command_finds_a_service_by_its_source(started, midflight, edit, state):
+    """Among several; what is to be typed next names the same service."""
+    first = started("--strategy", "hold")
+    second = started("--source", "env:NOTHING_HERE")
+    edit("rate: 1", "rate: 4")
+    one = ("--source", "app.yaml")
+    held = midflight("reload", "app.yaml").stdout
+    status = midflight("status", "app.yaml").stdout
+    plan = midflight("plan", "--running", *one).stdout
+    unknown = midflight("apply", "nonsense", *one, code=2).stderr
+    listed = midflight("rollback", "--running", *one).stdout
+    journal = midflight("journal", *one).stdout
+    shown = midflight("journal", "show", "1", *one).stdout
+    (approve,) = re.findall(r"approve it with `midflight (.*)`", status)
+    (do,) = re.findall(r"to do it: midflight (.*)", plan)
+    done = midflight(*do.split()).stdout
+
+    assert held.startswith("held")
+    assert approve.startswith("apply --state-dir ")
+    assert do.startswith(approve)
+    assert "without one it approves what is held" in unknown
+    assert "GENERATION" in listed
+    assert "awaiting_approval" in journal
+    assert "source: file:app.yaml" in shown
+    assert done.startswith("applied")
+    assert state("a") == "4"
+    assert (first.stop(), second.stop()) == (0, 0)
 
 
 def test_what_moved_on_since_it_was_held_is_not_approved(service, midflight, edit):

@@ -204,10 +204,30 @@ def test_the_list_tells_who_is_kept_away(lamp):
     """For people there is a column with the reason."""
     text = lamp.run("plugins", "--no-plugins", "-p", "no:log")
 
-    assert "`allow` names neither it nor acme-lamp" in text
+    assert "nothing of other distributions is allowed (--no-plugins)" in text
     assert "blocked by `no:log`" in text
     assert "acme_lamp" not in lamp.imported
     assert json.loads(lamp.run("plugins", "--format", "json"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "environ", "says"),
+    [
+        ("", ["--no-plugins"], {}, "nothing of other distributions … (--no-plugins)"),
+        ("", ["--set", "allow=other"], {}, "`allow` names neither … (--set)"),
+        ("", [], {"MIDFLIGHT_ALLOW": "no"}, "is allowed (MIDFLIGHT_ALLOW)"),
+        ("allow = ['other']\n", [], {}, "acme-lamp (midflight.toml:1:9)"),
+    ],
+    ids=["option", "set", "variable", "file"],
+)
+def test_who_keeps_a_plugin_away_is_named(site, text, words, environ, says):
+    """Not a setting that nobody wrote: the option, the variable or the line."""
+    site.install("acme-lamp", {"sources:lamp": "Kind"})
+    (site.here / "midflight.toml").write_text(text)
+
+    told = site.run("check", "--source", "lamp:x", *words, code=2, env=environ)
+
+    assert all(part in told for part in says.split(" … "))
 
 
 @pytest.mark.parametrize(

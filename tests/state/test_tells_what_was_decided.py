@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -108,6 +109,45 @@ def test_the_directory_is_found_where_the_service_has_it(told, tmp_path):
     assert "app-2" in ask(XDG_STATE_HOME=str(home), code=2)
     assert "there is no directory" in ask(folder=home / "none", code=2)
     assert str(named("/a", {"MIDFLIGHT_STATE_DIR": "/b"})) == "/a"
+
+
+def test_of_several_each_is_told_with_its_source_and_last_use(told, tmp_path):
+    """The last used first, a bounded number of them; one without a journal, too."""
+    home = tmp_path / "home" / "midflight"
+    home.mkdir(parents=True)
+    (home / "app-1").symlink_to(told)
+    for name in ("lock", "journal.head"):
+        os.utime(told / name, (1_900_000_000, 1_900_000_000))
+    for number in range(30):
+        (home / f"old-{number}").mkdir()
+        os.utime(home / f"old-{number}", (number, number))
+    head, first, about, second, *rest = ask(
+        XDG_STATE_HOME=str(home.parent), code=2
+    ).splitlines()[-42:]
+
+    assert "--source" in head
+    assert first.endswith("app-1")
+    assert rest.pop() == "  and 11 older ones"
+    assert about.strip().startswith(f"fake in {Path.cwd()}, last used 2030-03-17T")
+    assert second.endswith("old-29")
+    assert rest[0].strip() == "an unknown source, last used 1970-01-01T00:00:29Z"
+    assert not any(line.endswith("old-5") for line in rest)
+
+
+def test_who_looks_for_a_service_need_not_know_its_directory(midflight, told, tmp_path):
+    """`--source` says what its `run` was given; `--url` does not go with it."""
+    home = {"XDG_STATE_HOME": str(tmp_path / "home")}
+    said = midflight("journal", "--source", "app.yaml", code=2, **home)
+    mine = said.partition("there is no directory ")[2].strip()
+    Path(mine).parent.mkdir(parents=True)
+    Path(mine).symlink_to(told)
+
+    assert "NUMBER" in midflight("journal", "--source", "app.yaml", **home)
+    assert "record 2" in midflight(
+        "journal", "show", "2", "--source", "app.yaml", **home
+    )
+    url = ("--url", "http://127.0.0.1:9")
+    assert "--url asks" in midflight("journal", "--source", "a", *url, code=2, **home)
 
 
 @pytest.fixture

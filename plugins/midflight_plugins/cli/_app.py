@@ -27,6 +27,7 @@ from midflight_plugins.cli._options import (
     module_option,
     operand,
     plugin_option,
+    service_source_option,
     setting_option,
     settings_options,
     settled,
@@ -171,6 +172,7 @@ def diff(old: str, new: str | None, form: str) -> None:
 @setting_option("strategy")
 @module_option
 @plugin_option
+@service_source_option
 @settings_options
 @state_dir_options
 @address_options
@@ -197,6 +199,7 @@ def plan(
     a reload would do. What is shown is done by `midflight apply`.
     """
     more = {"modules": dict(options.pop("modules")), "plugins": options.pop("plugins")}
+    named = options["source"]
     settings = settled(options)
     if running or address.is_named:
         from midflight_plugins.cli._planned import plan as ask
@@ -205,7 +208,7 @@ def plan(
         ctx.exit(ask(service, words, configs, unset, form))
     from midflight_plugins.cli._plan import plan as body
 
-    if not 1 <= len(words) <= 2 or configs or unset:  # noqa: PLR2004  # OLD and NEW
+    if not 1 <= len(words) <= 2 or configs or unset or named:  # noqa: PLR2004  # OLD and NEW
         msg = "give OLD and NEW, or --running"
         raise click.UsageError(msg)
     sides = (*words, None)[:2]

@@ -13,6 +13,7 @@ from midflight_plugins.cli._options import (
     F,
     Sources,
     format_option,
+    service_source_option,
     settings_options,
     settled,
     source_options,
@@ -73,6 +74,7 @@ def reload(ctx: click.Context, service: Service, form: str) -> None:
 
 @click.command()
 @click.argument("token", required=False)
+@service_source_option
 @settings_options
 @state_dir_options
 @address_options

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from midflight_plugins.cli._state_dir import directory_of, root
 from midflight_plugins.cli._state_dir import running as living
 
 _NOBODY = (FileNotFoundError, NotADirectoryError, ConnectionRefusedError)
+NAMED_BY = "a service is named by --source or --state-dir"
 _LOCAL = ("state_dir", "source")  # settings that say which service of this host
 
 
@@ -69,8 +71,26 @@ class Service(NamedTuple):
     @property
     def url(self) -> str | None:
         """The URL, unless the command line names a service of this host."""
-        local = any(self.settings.found[name].origin == "option" for name in _LOCAL)
-        return None if local and not self.address.is_named else self.address.url
+        local = self._is_local and not self.address.is_named
+        return None if local else self.address.url
+
+    @property
+    def words(self) -> str:
+        """The options that name it again, if options of the command line named it."""
+        url, token_file, ca_file, is_named = self.address
+        given: dict[str, str | None] = {}
+        if is_named:
+            given = {"--url": url, "--token-file": token_file, "--ca-file": ca_file}
+        elif self._is_local:
+            given = {"--state-dir": directory_of(self.settings)}
+        return "".join(
+            f" {name} {shlex.quote(word)}" for name, word in given.items() if word
+        )
+
+    @property
+    def _is_local(self) -> bool:
+        """Whether the command line says which service of this host it is."""
+        return any(self.settings.found[name].origin == "option" for name in _LOCAL)
 
     def _at(self, url: str) -> Client:
         _, token_file, ca_file, _ = self.address
@@ -102,7 +122,8 @@ class Service(NamedTuple):
             return running[0]
         if running:
             listed = "\n".join(f"    --state-dir {each}" for each in running)
-            msg = f"{len(running)} services run; say which:\n\n{listed}"
+            say = "say which, by --source or one of these"
+            msg = f"{len(running)} services run; {say}:\n\n{listed}"
             raise click.UsageError(msg)
         msg = f"no service runs in the default place: none answers below {root()}"
         nobody = NotRunningError(msg)

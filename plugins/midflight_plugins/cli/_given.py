@@ -6,6 +6,7 @@ mapping of values by name, at `click.get_current_context().find_root().obj`.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,23 @@ class Given(Mapping[str, Any]):
         self.sets: list[str] = []
         self.bare = False
         self.form = ""
+        self.options: Mapping[str, Any] = {}
+
+    def told(self, **options: Any) -> Given:
+        """Return the settings that hold where options of a command say some of them.
+
+        Args:
+            options: values as a settings file holds them, such as `source=["a.yaml"]`.
+
+        Raises:
+            ValueError: if a setting cannot hold its value.
+        """
+        from midflight_plugins.cli._settings import BY_NAME
+
+        found = copy.copy(self)
+        taken = {name: BY_NAME[name].kind.take(each) for name, each in options.items()}
+        found.options = {**self.options, **taken}
+        return found
 
     def resolve(self, options: Mapping[str, Any] | None = None) -> Settings:
         """Find the value of every setting.
@@ -41,7 +59,8 @@ class Given(Mapping[str, Any]):
         from midflight_plugins.cli._resolved import resolve
 
         bare = {"allow": ()} if self.bare else {}
-        return resolve(self.file, self.sets, {**(options or {}), **bare})
+        said = {**self.options, **(options or {}), **bare}
+        return resolve(self.file, self.sets, said)
 
     def __getitem__(self, name: str) -> Any:
         settings = self.resolve()

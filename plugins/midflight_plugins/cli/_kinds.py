@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MOST = 366 * 86_400.0  # s that a duration may have
 SPEC = re.compile(r"(?P<module>[\w.]+):(?P<attribute>[\w.]+)")
 _NAME, _ONE, _CLASS = "a name", "a URI", "package.module:Class"
-_LAYER = "a table with a `source`, or a `type` and its options"
+_LAYER = 'a table with a `source`, as in `{source = "file:a.yaml"}`, or with a `type`'
 _FLAGS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),

@@ -301,6 +301,19 @@ def source_options(command: F) -> F:
     return gather  # type: ignore[return-value]  # click calls it by keyword
 
 
+def service_source_option(command: F) -> F:
+    """Add `--source` to a command whose words are no FILE; `settled` takes it."""
+    return click.option(
+        "--source",
+        "source",
+        multiple=True,
+        metavar="URI",
+        callback=lambda _ctx, _option, words: tuple(map(uri_of, words)) or None,
+        help="Which service: what its `run` was given; FILE means file:FILE. "
+        "Repeatable.",
+    )(command)
+
+
 def operand(word: str | None, settings: Settings, **more: Any) -> Sources:
     """Return the sources of a word of a command, by default those of the settings."""
     if word is not None:

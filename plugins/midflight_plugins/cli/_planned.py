@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from midflight_plugins.cli._client import Service
+from midflight_plugins.api import AnswerError
+from midflight_plugins.cli._client import NAMED_BY, Service
 from midflight_plugins.cli._exits import Exit
 from midflight_plugins.cli._plan import steps_text
 from midflight_plugins.cli._running import fault_text
@@ -25,6 +26,12 @@ _STATES = {
     "stored": "stored, not yet applied",
 }
 _LONGEST = 60  # characters of a value that are shown
+_TAKES = (
+    "apply takes the TOKEN that `midflight plan --running` shows; "
+    "without one it approves what is held"
+)
+_NO_TOKEN = re.compile(r"[^\w-]")  # as in the name of a file, or a URI
+_UNKNOWN = 404
 
 
 def plan(
@@ -48,18 +55,19 @@ def plan(
         click.UsageError: if the words say no change.
     """
     found = service.ask("POST", "plan", _body(words, configs, unset))
-    click.echo(json_text(found) if form == "json" else _text(found))
+    click.echo(json_text(found) if form == "json" else _text(found, service.words))
     return Exit.INVALID if found.get("verdict") == "refuse" else Exit.OK
 
 
-def _text(found: Mapping[str, Any]) -> str:
+def _text(found: Mapping[str, Any], words: str) -> str:
     parts = [steps_text(found, "plan")]
     rows = [*_changes(found.get("changes"))]
     if rows:
         parts.append(table(rows, "  "))
     if token := found.get("token"):
-        sign = "-- " if str(token).startswith("-") else ""
-        parts.append(f"to do it: midflight apply {sign}{printable(str(token))}")
+        sign = " --" if str(token).startswith("-") else ""
+        do = f"midflight apply{words}{sign} {token}"
+        parts.append(f"to do it: {printable(do)}")
     return "\n\n".join(parts)
 
 
@@ -87,6 +95,7 @@ def apply(service: Service, token: str | None, form: str) -> int:
 
     Raises:
         AnswerError: if the service does not do it.
+        click.UsageError: if the word is no token.
     """
     if token is None:
         status = service.ask("GET", "status")
@@ -101,7 +110,15 @@ def apply(service: Service, token: str | None, form: str) -> int:
         token = found.get("token")
         if form == "text":
             click.echo(steps_text(found, "approved"))
-    return done(service.ask("POST", "apply", {"token": token}), form)
+    elif _NO_TOKEN.search(token):
+        msg = f"{printable(token)} is no token: {_TAKES}; {NAMED_BY}"
+        raise click.UsageError(msg)
+    try:
+        return done(service.ask("POST", "apply", {"token": token}), form)
+    except AnswerError as exc:
+        if exc.status == _UNKNOWN:
+            exc.add_note(_TAKES)
+        raise
 
 
 def done(found: Mapping[str, Any], form: str) -> int:
@@ -181,7 +198,8 @@ def _assigned(word: str) -> tuple[str, tuple[str, ...], Any]:
             break
         at += 1
     if word[at : at + 1] != "=" or len(keys) < 3 or _around(keys) != _AROUND:  # noqa: PLR2004  # modules, NAME and config
-        msg = f"{printable(word)} is not PATH=VALUE, as in {_EXAMPLE}"
+        hint = "" if "=" in word else f"; {NAMED_BY}"
+        msg = f"{printable(word)} is not PATH=VALUE, as in {_EXAMPLE}{hint}"
         raise click.UsageError(msg)
     return keys[1], tuple(keys[3:]), _value(word[at + 1 :])
 

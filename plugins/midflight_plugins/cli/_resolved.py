@@ -59,8 +59,16 @@ class Settings(Mapping[str, Any]):
         Args:
             plugins: what the command line adds to the setting of that name.
         """
-        allow = None if self["allow"] is True else self["allow"]
-        return PluginRegistry(allow=allow).without((*self["plugins"], *plugins))
+        words, (allow, _, place) = (*self["plugins"], *plugins), self.found["allow"]
+        if allow is True:
+            return PluginRegistry().without(words)
+        found = PluginRegistry(allow=allow).without(words)
+        for each in found.entries():
+            if each.state == "not allowed":
+                nobody = "nothing of other distributions is allowed"
+                why = each.reason if allow else nobody
+                each.reason = f"{why} ({place})"
+        return found
 
     def types(self) -> dict[str, Any]:
         """Import the module types that the settings name.

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from midflight_plugins.cli._client import Service
+from midflight_plugins.cli._client import NAMED_BY, Service
 from midflight_plugins.cli._exits import Exit
 from midflight_plugins.cli._planned import done
 from midflight_plugins.cli._running import heads, when
-from midflight_plugins.cli._text import json_text, short, table
+from midflight_plugins.cli._text import json_text, printable, short, table
 
+_HEX = re.compile(r"[0-9a-fA-F]+")
 _DIGITS = 15  # of a number at most; a digest has 64
 _DIGEST = 12  # characters of one that are shown
 
@@ -31,12 +33,17 @@ def rollback(
 
     Raises:
         AnswerError: if it does not.
+        click.UsageError: if the word is neither a generation nor a digest.
     """
     if word is None:
         _list(service, layer, form)
         return Exit.OK
     body: dict[str, Any] = {"layer": layer, "version": _number(word)}
     if layer is None:
+        if not _HEX.fullmatch(word):
+            which = "neither a GENERATION nor a digest"
+            msg = f"{printable(word)} is {which}; {NAMED_BY}"
+            raise click.UsageError(msg)
         number = _number(word)
         kind = "generation" if isinstance(number, int) else "digest"
         body = {kind: number}

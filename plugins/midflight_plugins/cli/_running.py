@@ -28,11 +28,15 @@ def status(service: Service, form: str) -> int:
         NotRunningError: if none answers.
     """
     found = service.ask("GET", "status")
-    click.echo(json_text(found) if form == "json" else "\n".join(_paragraphs(found)))
+    click.echo(json_text(found) if form == "json" else _text(found, service.words))
     return Exit.OK if found.get("state") == "healthy" else Exit.FAILED
 
 
-def _paragraphs(found: Mapping[str, Any]) -> Iterator[str]:
+def _text(found: Mapping[str, Any], words: str) -> str:
+    return "\n".join(_paragraphs(found, words))
+
+
+def _paragraphs(found: Mapping[str, Any], words: str) -> Iterator[str]:
     state = str(found.get("state"))
     styled = click.style(state, fg=_COLOURS.get(state, "yellow"), bold=True)
     digest = str(found.get("digest") or "")[:_SHORT]
@@ -43,7 +47,8 @@ def _paragraphs(found: Mapping[str, Any]) -> Iterator[str]:
         for fault in rejected.get("faults", ()):
             yield f"  {printable(str(fault_of(fault)))}"
     if held := found.get("held"):
-        yield f"held: {', '.join(held)}; approve it with `midflight apply`"
+        how = f"approve it with `midflight apply{printable(words)}`"
+        yield f"held: {', '.join(held)}; {how}"
     rows = [*map(_source, found.get("sources") or ())]
     if rows:
         yield "\n" + table([heads("SOURCE", "VERSION", "MODE", "ERROR"), *rows])

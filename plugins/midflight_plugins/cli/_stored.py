@@ -18,6 +18,7 @@ from midflight_plugins.cli._options import (
     module_option,
     operand,
     plugin_option,
+    service_source_option,
     settings_options,
     settled,
     state_dir_options,
@@ -111,6 +112,7 @@ def history(uri: str, limit: int, form: str) -> None:
 @check_option
 @module_option
 @plugin_option
+@service_source_option
 @settings_options
 @state_dir_options
 @address_options
@@ -134,6 +136,7 @@ def rollback(
     With --running a service that runs goes back to one of its GENERATIONs, or to a
     digest; what it goes back to is a new generation.
     """
+    named = options["source"]
     settings = settled(options)
     if running or address.is_named:
         from midflight_plugins.cli._revert import rollback as ask
@@ -146,7 +149,7 @@ def rollback(
         ctx.exit(ask(service, (*words, None)[0], layer, message, options["form"]))
     from midflight_plugins.cli._put import rollback as body
 
-    if len(words) != 2 or layer:  # noqa: PLR2004  # URI and VERSION
+    if len(words) != 2 or layer or named:  # noqa: PLR2004  # URI and VERSION
         msg = "give URI and VERSION, or --running"
         raise click.UsageError(msg)
     given = Sources(words[:1], dict(modules), plugins, settings)

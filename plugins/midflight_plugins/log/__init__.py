@@ -6,6 +6,7 @@ import logging
 import re
 
 from midflight import Applied, Held, Outcome, Plan, Runtime, Unchanged, hookimpl
+from midflight.errors import plain
 
 _log = logging.getLogger("midflight")
 _SHOWN = 8  # steps named in one line
@@ -35,6 +36,7 @@ class OutcomeLog:
             text = text if runtime.status()["state"] == "healthy" else ""
         elif isinstance(outcome, Held):
             text = f"held, {outcome.reason}: {_steps(outcome.plan)}"
+            text += _awaited(outcome.plan, runtime)
         elif outcome.reason == "source_unavailable" and not outcome.generation:
             # Not an error yet: `Runtime(wait=…)` may wait for it.
             level = logging.WARNING
@@ -70,6 +72,15 @@ def _short(mark: str) -> str:
     if len(version) > _MOST:
         version = f"{version[: _MOST - 1]}…"
     return f"{name}{at}{version}"
+
+
+def _awaited(plan: Plan | None, runtime: Runtime) -> str:
+    """Say why a plan is held, and how it is approved; without one nothing is held."""
+    if plan is None:
+        return ""
+    how = "`Runtime.approve()`" if runtime.state_dir is None else "`midflight apply`"
+    why = f" ({plain(plan.reason)})" if plan.reason else ""
+    return f"{why}; approve it with {how}"
 
 
 def _steps(plan: Plan | None) -> str:

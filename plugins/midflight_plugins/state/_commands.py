@@ -16,6 +16,7 @@ from midflight_plugins.api import Client, client_options, given_client
 
 _F = Callable[..., Any]
 _PAGE = 1_000  # records that a service is asked for at once
+_SOURCE = f"{__name__}.source"
 _HEADS = ("NUMBER", "WHEN", "CAUSE", "OUTCOME", "REASON", "DIGEST", "WHAT", "WHO")
 
 
@@ -30,7 +31,22 @@ def _options(command: _F) -> _F:
     where = click.option(
         "--state-dir", metavar="DIR", help="The state directory of the service."
     )
-    return form(where(command))
+    source = click.option(
+        "--source",
+        multiple=True,
+        expose_value=False,
+        callback=_note,
+        metavar="URI",
+        help="What the `run` of the service was given, instead of --state-dir; FILE "
+        "means file:FILE. Repeatable.",
+    )
+    return form(where(source(command)))
+
+
+def _note(ctx: click.Context, _option: click.Parameter, words: tuple[str, ...]) -> None:
+    """Keep what `--source` says, for the group and for its commands."""
+    if words:
+        ctx.meta[_SOURCE] = words
 
 
 @click.group(invoke_without_command=True)
@@ -48,8 +64,9 @@ def journal(
 ) -> None:
     """List what was decided about configurations, newest first.
 
-    Works while the service runs, and when it is down. Without --state-dir it is
-    the directory that `midflight run` would use here: see `midflight settings`. Where
+    Works while the service runs, and when it is down. The service is named by what its
+    `run` was given: --source or --state-dir. Without either it is that which
+    `midflight run` would start here: see `midflight settings`. Where
     nothing says which, it is the only one below $XDG_STATE_HOME/midflight. With --url
     a running service is asked; `verify` and `forgive` want the directory itself.
     """
@@ -165,7 +182,8 @@ def _client(
     from midflight_plugins.state._where import settled
 
     own = settled(ctx.find_root().obj) if url["url"] else None
-    return given_client(url, own, is_local=state_dir is not None)
+    is_local = state_dir is not None or _SOURCE in ctx.meta
+    return given_client(url, own, is_local=is_local)
 
 
 def _last(ctx: click.Context, limit: int) -> list[dict[str, Any]]:
@@ -189,7 +207,8 @@ def _last(ctx: click.Context, limit: int) -> list[dict[str, Any]]:
 def _one(
     ctx: click.Context, state_dir: str | None, number: int
 ) -> dict[str, Any] | None:
-    client: Client | None = None if state_dir else ctx.obj["client"]
+    is_local = state_dir or _SOURCE in ctx.meta
+    client: Client | None = None if is_local else ctx.obj["client"]
     if client is None:
         from midflight_plugins.state._reading import one_record
 
@@ -206,16 +225,17 @@ def _folder(ctx: click.Context, given: str | None) -> Path:
     if given is None and ctx.obj["named"] and ctx.obj["client"] is not None:
         msg = "--url asks a service; this looks into its state directory: name that"
         raise click.UsageError(msg)
-    from midflight_plugins.state._where import candidates, named, settled
+    from midflight_plugins.state._where import candidates, described, named, settled
 
-    given = given or ctx.obj["state_dir"] or settled(ctx.find_root().obj)
+    sources = ctx.meta.get(_SOURCE, ())
+    given = given or ctx.obj["state_dir"] or settled(ctx.find_root().obj, sources)
     found = named(given)
     if found is None:
         known = candidates()
         if len(known) != 1:
-            names = "".join(f"\n  {each}" for each in known)
-            which = f"which of these is it?{names}" if known else "none was found"
-            msg = f"name the state directory with --state-dir: {which}"
+            these = f"which of these is it?{described(known)}"
+            which = these if known else "none was found"
+            msg = f"name the service with --source, or --state-dir: {which}"
             raise click.UsageError(msg)
         found = known[0]
     if not found.is_dir():

@@ -44,9 +44,11 @@ class Folder:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(handle, 0)
-            self.disk.write(handle, f"{os.getpid()}\n".encode())
+            self.disk.write(handle, _owner())
         except BlockingIOError:
-            owner = os.pread(handle, 20, 0).decode(errors="replace").strip()
+            owner, _, _ = (
+                os.pread(handle, 20, 0).decode(errors="replace").partition("\n")
+            )
             os.close(handle)
             msg = f"{self.path} is in use by process {owner or '(unknown)'}"
             raise StateError(msg) from None
@@ -77,6 +79,24 @@ class Folder:
         from its parent.
         """
         os.close(self._lock)
+
+
+def started_in(path: Path) -> str:
+    """Return the directory in which the last process that had a folder was started."""
+    try:
+        _, _, place = (path / "lock").read_text(errors="replace").partition("\n")
+    except OSError:
+        return ""
+    return place.strip()
+
+
+def _owner() -> bytes:
+    """Return what tells who has a folder: the process, and where it was started."""
+    try:
+        here = str(Path.cwd())
+    except OSError:  # it was removed
+        here = ""
+    return f"{os.getpid()}\n{here}\n".encode(errors="replace")
 
 
 def check_owner(path: Path) -> None:

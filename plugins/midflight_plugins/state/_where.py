@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import datetime
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 FOLDER = "midflight"
+_SHOWN = 20  # directories that are described
+_LOOKED_AT = 5  # newest records of a journal, of which some name no source
 
 
-def settled(settings: Any) -> str | None:
+def settled(settings: Any, sources: Sequence[str] = ()) -> str | None:
     """Return the directory that the settings of a command line lead to, if any.
 
     Args:
         settings: what the command line keeps in its root context; another one than
             `midflight` may keep anything there.
+        sources: what `--source` says.
     """
+    if sources and hasattr(settings, "told"):
+        settings = settings.told(source=list(sources))
     found = settings.get("state_dir") if isinstance(settings, Mapping) else None
     return str(found) if found else None
 
@@ -33,7 +39,7 @@ def named(given: str | None, environ: Mapping[str, str] = os.environ) -> Path | 
 
 
 def candidates(environ: Mapping[str, str] = os.environ) -> list[Path]:
-    """Return the directories below `$XDG_STATE_HOME/midflight`, newest first.
+    """Return the directories below `$XDG_STATE_HOME/midflight`, last used first.
 
     Each service has its own there, unless it is told otherwise.
     """
@@ -41,7 +47,39 @@ def candidates(environ: Mapping[str, str] = os.environ) -> list[Path]:
     home = home if home.startswith("/") else "~/.local/state"
     parent = Path(home).expanduser() / FOLDER
     found = [each for each in parent.iterdir() if each.is_dir()] if _is(parent) else []
-    return sorted(found, key=lambda each: each.stat().st_mtime, reverse=True)
+    return sorted(found, key=_used, reverse=True)
+
+
+def described(folders: Sequence[Path]) -> str:
+    """Say whose each directory is, and when it was last used; of the first of many."""
+    lines = [f"\n  {each}\n    {_about(each)}" for each in folders[:_SHOWN]]
+    more = len(folders) - _SHOWN
+    return "".join([*lines, f"\n  and {more} older ones" if more > 0 else ""])
+
+
+def _about(folder: Path) -> str:
+    from midflight.errors import plain
+    from midflight_plugins.state._disk import StateError
+    from midflight_plugins.state._folder import started_in
+    from midflight_plugins.state._reading import last_records
+
+    at = datetime.datetime.fromtimestamp(_used(folder), datetime.UTC)
+    when = at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    try:
+        records = last_records(folder, _LOOKED_AT)
+    except (StateError, OSError):
+        records = []
+    source = next((str(each["source"]) for each in records if each.get("source")), "")
+    place = started_in(folder)
+    where = f" in {place}" if place else ""
+    return plain(f"{source or 'an unknown source'}{where}, last used {when}")
+
+
+def _used(folder: Path) -> float:
+    """Return when a service last wrote there: at its start, and at each decision."""
+    names = ("lock", "journal.head")
+    files = [each for name in names if (each := folder / name).exists()]
+    return max(each.stat().st_mtime for each in files or [folder])
 
 
 def _is(path: Path) -> bool:
