@@ -74,7 +74,7 @@ class Reloader:
     _watch_error: str = ""
     _watching: Owner = attrs.field(factory=lambda: Owner("the source's watch"))
     _busy: bool = False
-    _stopping: bool = False
+    stopping: bool = False
     _closed: bool = False  # it has stopped, whether or not in time
     _tickets: list[_Ticket] = attrs.field(factory=list)
     _first_hint: float = NEVER  # of those that are not served yet
@@ -85,7 +85,7 @@ class Reloader:
     @property
     def phase(self) -> str:
         """Whether it is `starting`, `running` or `stopped`."""
-        idle = "stopped" if self._stopping else "starting"
+        idle = "stopped" if self.stopping else "starting"
         return "running" if self.running and self._engine.snapshot.generation else idle
 
     @property
@@ -106,7 +106,7 @@ class Reloader:
         """
         self._leave_loop_free("start")
         with self.changed:
-            if self.running or self._stopping:
+            if self.running or self.stopping:
                 msg = "a runtime starts once; make another"
                 raise StoppedError(msg)
             self.running, self._looked_at = True, self._system.monotonic()
@@ -117,8 +117,8 @@ class Reloader:
         return self._outcome(ticket)
 
     def _spawn(self) -> None:
+        self._system.spawn("midflight", self._serve)  # ends the other, if it can begin
         self._system.spawn("midflight-monitor", self._driver.monitor)
-        self._system.spawn("midflight", self._serve)
 
     def rearm_in_child(self) -> None:
         """Go on in a forked child, where no thread but the one that forked lives."""
@@ -138,7 +138,7 @@ class Reloader:
         now = self._system.monotonic()
         due = now + self._shutdown
         with self.changed:
-            self._stopping, self._stop_due = True, due
+            self.stopping, self._stop_due = True, due
             # A step that hangs now gets half of the time; all that is left, the rest.
             self._driver.hurry(now + self._shutdown / 2)
             self.changed.notify_all()
@@ -164,7 +164,7 @@ class Reloader:
         self._leave_loop_free(cause)
         ticket = _Ticket(cause, actor)
         with self.changed:
-            if not self.running or self._stopping:
+            if not self.running or self.stopping:
                 msg = "the runtime is not running; start it, or use it in `with`"
                 raise StoppedError(msg)
             self._tickets.append(ticket)
@@ -176,7 +176,7 @@ class Reloader:
     def _outcome(self, ticket: _Ticket) -> Outcome:
         with self.changed:
             while self.running and not (  # what waits when it stops is never begun
-                ticket.outcome or (self._stopping and ticket in self._tickets)
+                ticket.outcome or (self.stopping and ticket in self._tickets)
             ):
                 self._system.wait(self.changed, None)
             return ticket.outcome or Failed(reason=Reason.STOPPED, cause=ticket.cause)
@@ -199,7 +199,7 @@ class Reloader:
         """Take a hint of the watch; serve it here if nobody else does."""
         with self.changed:
             lone = self.note() and self.running
-            if self._busy or self._stopping or not (lone and may_apply_here()):
+            if self._busy or self.stopping or not (lone and may_apply_here()):
                 return
             self._busy, self._first_hint = True, NEVER
         self._driver.run(self._pass("hint", []), self._lost_watcher, self._engine)
@@ -211,8 +211,9 @@ class Reloader:
         while not self._closed:
             with self.changed:
                 cause = self._next_cause()
-                tickets = self._tickets
-                self._tickets = tickets if cause == "stop" else []
+                tickets, self._tickets = (
+                    ([], self._tickets) if cause == "stop" else (self._tickets, [])
+                )
                 self._busy, self._first_hint = True, NEVER
             if not self._driver.run(
                 self._pass(cause, tickets), self._serve, self._engine
@@ -230,7 +231,7 @@ class Reloader:
 
     def _next_due(self) -> tuple[float, str]:
         """Return when to do something next, and why."""
-        if self._stopping:
+        if self.stopping:
             return -NEVER, "stop"
         if self._tickets:
             return -NEVER, self._tickets[0].cause
@@ -264,7 +265,7 @@ class Reloader:
             with self.changed:
                 self._closed = cause == "stop"
                 self.running = self.running and not self._closed
-                for ticket in (*tickets, *(() if self.running else self._tickets)):
+                for ticket in tickets:
                     ticket.outcome = outcome
                 self._busy, self._looked_at = False, self._system.monotonic()
                 self.changed.notify_all()

@@ -296,16 +296,17 @@ class Runtime(Questions):
 
         Raises:
             TimeoutError: if it is not within `timeout` seconds.
-            StoppedError: if the runtime stops first.
+            StoppedError: if the runtime begins to stop first.
         """
         due = self._system.monotonic() + timeout
         with self._reloader.changed:
             while (current := self.snapshot.generation) < generation:
                 left = due - self._system.monotonic()
-                if not self.running or left <= 0:
-                    ends = f"within {timeout:g} s" if self.running else "before the end"
+                lives = self.running and not self._reloader.stopping
+                if not lives or left <= 0:
+                    ends = f"within {timeout:g} s" if lives else "before the end"
                     msg = f"no generation {generation} {ends}; in force is {current}"
-                    raise (TimeoutError if self.running else StoppedError)(msg)
+                    raise (TimeoutError if lives else StoppedError)(msg)
                 self._system.wait(self._reloader.changed, left)
         return self.snapshot
 

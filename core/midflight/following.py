@@ -8,6 +8,7 @@ random, so that not all processes come back at once.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Self
 
@@ -59,12 +60,19 @@ class Following:
         if self._ending.is_set():
             return
         self._ending.set()
-        for _each in range(round(_GRACE / _AGAIN)):
-            if self._interrupt is not None:
-                self._interrupt()
+        due = time.monotonic() + _GRACE  # as `wait` counts
+        while time.monotonic() < due:
+            self._wake()
             if self._ended.wait(_AGAIN):
                 return
         log.warning("%s: the thread that follows it does not end", self._name)
+
+    def _wake(self) -> None:
+        try:
+            if self._interrupt is not None:
+                self._interrupt()
+        except Exception:  # noqa: BLE001  # a client that is half closed already
+            log.debug("%s cannot be interrupted", self._name, exc_info=True)
 
     def _run(self) -> None:
         tries = 0

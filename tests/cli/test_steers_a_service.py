@@ -190,6 +190,7 @@ def test_every_command_finds_a_service_by_its_source(started, midflight, edit, s
     one = ("--source", "app.yaml")
     held = midflight("reload", "app.yaml").stdout
     status = midflight("status", "app.yaml").stdout
+    told = midflight("status", "--set", "source=app.yaml").stdout
     plan = midflight("plan", "--running", *one).stdout
     unknown = midflight("apply", "nonsense", *one, code=2).stderr
     listed = midflight("rollback", "--running", *one).stdout
@@ -201,6 +202,7 @@ def test_every_command_finds_a_service_by_its_source(started, midflight, edit, s
 
     assert held.startswith("held")
     assert approve.startswith("apply --state-dir ")
+    assert approve in told
     assert do.startswith(approve)
     assert "without one it approves what is held" in unknown
     assert "GENERATION" in listed
@@ -209,6 +211,20 @@ def test_every_command_finds_a_service_by_its_source(started, midflight, edit, s
     assert done.startswith("applied")
     assert state("a") == "4"
     assert (first.stop(), second.stop()) == (0, 0)
+
+
+def test_what_is_held_may_touch_no_module(service, midflight, edit, folder):
+    """A change of a section alone waits as well; it is shown, and approved."""
+    (folder / "app.yaml").write_text("modules: []\ngreeting: hello\n")
+    running = service("--strategy", "hold")
+    edit("hello", "good day")
+    running.send(signal.SIGHUP)
+    running.until("held")
+    status, said = midflight("status").stdout, midflight("apply").stdout
+
+    assert "held: no module is touched; approve it with" in status
+    assert said.splitlines()[-1].startswith("applied")
+    assert running.stop() == 0
 
 
 def test_what_moved_on_since_it_was_held_is_not_approved(service, midflight, edit):

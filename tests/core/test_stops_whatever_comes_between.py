@@ -13,6 +13,7 @@ import pytest
 
 from midflight import Runtime, hookimpl
 from midflight._system import System
+from midflight.errors import StoppedError
 from midflight.testing import FakeSource, wait_until
 
 NAMES = {f"m{number}" for number in range(20)}
@@ -79,7 +80,23 @@ def test_modules_are_stopped_also_when_that_comes_too_late(scripted, stopped, ca
     wait_until(lambda: {*threading.enumerate()} <= before, "the end of the threads")
 
 
-def test_what_waits_for_its_turn_is_told_before_modules_are_stopped(scripted, stopped):
+def reload(runtime):
+    """Ask for a reload, as a request does."""
+    return runtime.reload().reason
+
+
+def wait(runtime):
+    """Wait for a change that does not come."""
+    with pytest.raises(StoppedError) as caught:
+        runtime.wait(9, timeout=30)
+    return str(caught.value).partition(";")[0]
+
+
+@pytest.mark.parametrize(
+    ("act", "answer"),
+    [(reload, "stopped"), (wait, "no generation 9 before the end; in force is 1")],
+)
+def test_who_waits_is_told_before_modules_are_stopped(scripted, stopped, act, answer):
     """Else a module that lets requests end would wait for one that waits for the stop.
 
     A server is such a module, and a request that asks for a reload such a request.
@@ -105,7 +122,7 @@ def test_what_waits_for_its_turn_is_told_before_modules_are_stopped(scripted, st
     first = threading.Thread(target=runtime.reload)
     first.start()
     assert changing.wait(10)
-    request = threading.Thread(target=lambda: told.append(runtime.reload().reason))
+    request = threading.Thread(target=lambda: told.append(act(runtime)))
     request.start()
     wait_until(lambda: request in waiting, "its place in the queue")
 
@@ -121,7 +138,7 @@ def test_what_waits_for_its_turn_is_told_before_modules_are_stopped(scripted, st
     for thread in (first, stopping):
         thread.join(20)
 
-    assert told == ["stopped", "the end"]
+    assert told == [answer, "the end"]
     assert stopped == ["a"]
 
 

@@ -157,6 +157,25 @@ def test_interrupts_what_waits():
     assert seen == [True]
 
 
+def test_an_interrupt_that_raises_is_no_end(warnings):
+    """A client that is half closed raises; its thread is waited for all the same."""
+    ended, again = threading.Event(), threading.Event()
+
+    def follow(ending):
+        again.wait(20)
+        ended.set()
+
+    def interrupt():
+        again.set()
+        raise RuntimeError("closed")
+
+    with Following("redis", follow, interrupt=interrupt):
+        pass
+
+    assert ended.is_set()
+    assert warnings() == []
+
+
 def test_interrupts_again_who_was_about_to_wait(warnings):
     """A client that connects anew after an interrupt is interrupted once more."""
     lost, woken = threading.Event(), threading.Event()

@@ -146,6 +146,7 @@ def test_who_looks_for_a_service_need_not_know_its_directory(midflight, told, tm
     assert "record 2" in midflight(
         "journal", "show", "2", "--source", "app.yaml", **home
     )
+    assert "expected: a URI" in midflight("journal", "--source", "", code=2, **home)
     url = ("--url", "http://127.0.0.1:9")
     assert "--url asks" in midflight("journal", "--source", "a", *url, code=2, **home)
 

@@ -12,6 +12,7 @@ import click
 from midflight.errors import SourceUnavailableError
 from midflight_plugins.api import Client
 from midflight_plugins.cli._address import Address
+from midflight_plugins.cli._given import Given
 from midflight_plugins.cli._not_running import NotRunningError
 from midflight_plugins.cli._resolved import Settings
 from midflight_plugins.cli._state_dir import directory_of, root
@@ -76,12 +77,13 @@ class Service(NamedTuple):
 
     @property
     def words(self) -> str:
-        """The options that name it again, if options of the command line named it."""
+        """The options that name it again, if the command line named it in any way."""
         url, token_file, ca_file, is_named = self.address
+        above = click.get_current_context().find_root().ensure_object(Given)
         given: dict[str, str | None] = {}
         if is_named:
             given = {"--url": url, "--token-file": token_file, "--ca-file": ca_file}
-        elif self._is_local:
+        elif self._is_local or above.file or above.sets:
             given = {"--state-dir": directory_of(self.settings)}
         return "".join(
             f" {name} {shlex.quote(word)}" for name, word in given.items() if word

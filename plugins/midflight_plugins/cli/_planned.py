@@ -30,7 +30,7 @@ _TAKES = (
     "apply takes the TOKEN that `midflight plan --running` shows; "
     "without one it approves what is held"
 )
-_NO_TOKEN = re.compile(r"[^\w-]")  # as in the name of a file, or a URI
+_TOKEN = re.compile(r"[\w-]+")  # not so the name of a file, or a URI
 _UNKNOWN = 404
 
 
@@ -97,9 +97,10 @@ def apply(service: Service, token: str | None, form: str) -> int:
         AnswerError: if the service does not do it.
         click.UsageError: if the word is no token.
     """
+    typed = token
     if token is None:
         status = service.ask("GET", "status")
-        if not status.get("held"):
+        if status.get("held") is None:
             click.echo("nothing is held", err=True)
             return Exit.FAILED
         found = service.ask("POST", "plan", {})
@@ -110,13 +111,13 @@ def apply(service: Service, token: str | None, form: str) -> int:
         token = found.get("token")
         if form == "text":
             click.echo(steps_text(found, "approved"))
-    elif _NO_TOKEN.search(token):
+    elif not _TOKEN.fullmatch(token):
         msg = f"{printable(token)} is no token: {_TAKES}; {NAMED_BY}"
         raise click.UsageError(msg)
     try:
         return done(service.ask("POST", "apply", {"token": token}), form)
     except AnswerError as exc:
-        if exc.status == _UNKNOWN:
+        if typed is not None and exc.status == _UNKNOWN:
             exc.add_note(_TAKES)
         raise
 

@@ -46,9 +46,9 @@ def _paragraphs(found: Mapping[str, Any], words: str) -> Iterator[str]:
         yield f"rejected: {which} at {when(rejected.get('at'))}, {rejected['reason']}"
         for fault in rejected.get("faults", ()):
             yield f"  {printable(str(fault_of(fault)))}"
-    if held := found.get("held"):
+    if (held := found.get("held")) is not None:
         how = f"approve it with `midflight apply{printable(words)}`"
-        yield f"held: {', '.join(held)}; {how}"
+        yield f"held: {', '.join(held) or 'no module is touched'}; {how}"
     rows = [*map(_source, found.get("sources") or ())]
     if rows:
         yield "\n" + table([heads("SOURCE", "VERSION", "MODE", "ERROR"), *rows])

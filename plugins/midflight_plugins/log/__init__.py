@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shlex
 
 from midflight import Applied, Held, Outcome, Plan, Runtime, Unchanged, hookimpl
 from midflight.errors import plain
@@ -78,7 +79,10 @@ def _awaited(plan: Plan | None, runtime: Runtime) -> str:
     """Say why a plan is held, and how it is approved; without one nothing is held."""
     if plan is None:
         return ""
-    how = "`Runtime.approve()`" if runtime.state_dir is None else "`midflight apply`"
+    how = "`Runtime.approve()`, or SIGUSR1 to `midflight run`"
+    if runtime.state_dir is not None:
+        where = shlex.quote(str(runtime.state_dir.absolute()))
+        how = f"`midflight apply --state-dir {plain(where)}`"
     why = f" ({plain(plan.reason)})" if plan.reason else ""
     return f"{why}; approve it with {how}"
 

@@ -222,12 +222,13 @@ def _one(
 
 
 def _folder(ctx: click.Context, given: str | None) -> Path:
-    if given is None and ctx.obj["named"] and ctx.obj["client"] is not None:
+    sources = ctx.meta.get(_SOURCE, ())
+    is_asked = ctx.obj["named"] and ctx.obj["client"] is not None
+    if is_asked and given is None and not sources:
         msg = "--url asks a service; this looks into its state directory: name that"
         raise click.UsageError(msg)
     from midflight_plugins.state._where import candidates, described, named, settled
 
-    sources = ctx.meta.get(_SOURCE, ())
     given = given or ctx.obj["state_dir"] or settled(ctx.find_root().obj, sources)
     found = named(given)
     if found is None:

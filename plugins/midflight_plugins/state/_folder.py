@@ -84,7 +84,7 @@ class Folder:
 def started_in(path: Path) -> str:
     """Return the directory in which the last process that had a folder was started."""
     try:
-        _, _, place = (path / "lock").read_text(errors="replace").partition("\n")
+        _, _, place = (path / "lock").read_text("utf-8", "replace").partition("\n")
     except OSError:
         return ""
     return place.strip()

@@ -20,9 +20,18 @@ def settled(settings: Any, sources: Sequence[str] = ()) -> str | None:
         settings: what the command line keeps in its root context; another one than
             `midflight` may keep anything there.
         sources: what `--source` says.
+
+    Raises:
+        click.UsageError: if that cannot be, or the command line knows no sources.
     """
-    if sources and hasattr(settings, "told"):
-        settings = settings.told(source=list(sources))
+    if sources:
+        import click
+
+        try:
+            settings = settings.told(source=list(sources))
+        except (AttributeError, ValueError) as exc:
+            msg = f"--source is wrong; expected: {exc}"
+            raise click.UsageError(msg) from exc
     found = settings.get("state_dir") if isinstance(settings, Mapping) else None
     return str(found) if found else None
 
@@ -52,13 +61,15 @@ def candidates(environ: Mapping[str, str] = os.environ) -> list[Path]:
 
 def described(folders: Sequence[Path]) -> str:
     """Say whose each directory is, and when it was last used; of the first of many."""
-    lines = [f"\n  {each}\n    {_about(each)}" for each in folders[:_SHOWN]]
+    from midflight.errors import plain
+
+    shown = folders[:_SHOWN]
+    lines = [f"\n  {plain(str(each))}\n    {plain(_about(each))}" for each in shown]
     more = len(folders) - _SHOWN
     return "".join([*lines, f"\n  and {more} older ones" if more > 0 else ""])
 
 
 def _about(folder: Path) -> str:
-    from midflight.errors import plain
     from midflight_plugins.state._disk import StateError
     from midflight_plugins.state._folder import started_in
     from midflight_plugins.state._reading import last_records
@@ -72,14 +83,22 @@ def _about(folder: Path) -> str:
     source = next((str(each["source"]) for each in records if each.get("source")), "")
     place = started_in(folder)
     where = f" in {place}" if place else ""
-    return plain(f"{source or 'an unknown source'}{where}, last used {when}")
+    return f"{source or 'an unknown source'}{where}, last used {when}"
 
 
 def _used(folder: Path) -> float:
     """Return when a service last wrote there: at its start, and at each decision."""
-    names = ("lock", "journal.head")
-    files = [each for name in names if (each := folder / name).exists()]
-    return max(each.stat().st_mtime for each in files or [folder])
+    return max(map(_changed, (folder / "lock", folder / "journal.head"))) or _changed(
+        folder
+    )
+
+
+def _changed(path: Path) -> float:
+    """Return when a file was written, 0 if that cannot be told."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _is(path: Path) -> bool:
