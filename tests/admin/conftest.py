@@ -133,7 +133,9 @@ def make_service(tmp_path, request):
     Limiter.gate.clear()
     Limiter.waits.clear()
 
-    def make(*, strategy: str = "surgical", **config: Any) -> Service:
+    def make(
+        *, strategy: str = "surgical", admin: type = AdminModule, **config: Any
+    ) -> Service:
         entry = {"type": "admin", "config": {"address": "127.0.0.1:0", **config}}
         limiter = {"type": "limiter", "config": {"rate": 1}}
         modules: dict[str, Any] = {"admin": entry, "api-limiter": limiter}
@@ -141,7 +143,7 @@ def make_service(tmp_path, request):
         state = tmp_path / "state"
         runtime = Runtime(
             [base, OverridesSource()],
-            modules={"admin": AdminModule, "limiter": Limiter},
+            modules={"admin": admin, "limiter": Limiter},
             state_dir=state,
             strategy=strategy,
         )

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from midflight.testing import wait_until
+from midflight_plugins.admin import AdminModule
 
 STATUS = "/api/v1/status"
 OWN = "/api/v1/modules/admin/config"
@@ -215,6 +216,22 @@ def test_a_stopped_service_lets_go_of_its_address(service):
     assert left == []
     with pytest.raises(httpx2.ConnectError):
         httpx2.get(f"http://127.0.0.1:{port}/livez")
+
+
+def test_one_that_cannot_be_closed_in_time_lets_go_of_its_address(make_service):
+    """It is ended all the same, and the error is noted."""
+
+    class Late(AdminModule):
+        def close(self):
+            raise TimeoutError("its loop is blocked")
+
+    service = make_service(admin=Late)
+    port = service.port
+    service.runtime.stop()
+    left = [name for name in alive() if name.startswith("midflight-http-admin")]
+
+    assert not is_open(port)
+    assert left == []
 
 
 def test_a_hundred_changes_leave_nothing_behind(service):

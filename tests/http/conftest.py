@@ -148,9 +148,11 @@ def apps(monkeypatch):
 def make_site(apps, fragile, request):
     """A function that starts a site; it is stopped after the test."""
 
-    def make(strategy: str = "surgical", **config: Any) -> Site:
+    def make(
+        strategy: str = "surgical", module: type = HttpModule, **config: Any
+    ) -> Site:
         source = Source(**config)
-        modules: dict[str, Any] = {"http": HttpModule, "fragile": fragile}
+        modules: dict[str, Any] = {"http": module, "fragile": fragile}
         runtime = Runtime(source, modules=modules, strategy=strategy)
         request.addfinalizer(runtime.stop)
         runtime.start()

@@ -270,6 +270,24 @@ def test_stopping_cuts_off_what_does_not_end(site, apps, eventually):
     assert len(failures) == 1
 
 
+def test_what_cannot_be_closed_in_time_is_ended_all_the_same(make_site, apps):
+    """An application whose event loop is busy does not serve on once it is removed."""
+
+    class Late(HttpModule):
+        def close(self):
+            raise TimeoutError("its loop is blocked")
+
+    site = make_site(module=Late, app=RED)
+    port, site.source.modules = site.port, {}
+    outcome = site.runtime.reload()
+    names = {thread.name for thread in threading.enumerate()}
+
+    assert outcome.name == "applied"
+    assert not accepts(port)
+    assert "midflight-http-web" not in names
+    assert apps.red.diary == ["startup", "shutdown"]
+
+
 def test_without_uvicorn_the_error_says_what_to_install(monkeypatch, apps):
     """Without the server's library the module names the extra to install."""
     monkeypatch.setitem(__import__("sys").modules, "uvicorn", None)

@@ -114,11 +114,13 @@ class AdminModule(Listener):
         if self._site is not None:
             self._site.streams.close()
             is_busy = self._site.writes > 0
-        self.close()
-        if is_busy:
-            threading.Thread(target=self.finish, name=f"{self.name}-end").start()
-        else:
-            self.finish()
+        try:
+            self.close()
+        finally:
+            if is_busy:
+                threading.Thread(target=self.finish, name=f"{self.name}-end").start()
+            else:
+                self.finish()
 
     def _tell(self) -> None:
         """Log where it is, if that is news."""

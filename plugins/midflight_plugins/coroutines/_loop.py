@@ -52,11 +52,12 @@ class OwnLoop:
 
     def close(self) -> None:
         """End the loop, and with it what modules left running there."""
-        if self._loop is not None and self._runs():
+        with self._making:  # else one that is being made would stay
+            runs, self._closed = self._runs(), True
+        if runs and self._loop is not None:
             import asyncio
 
             asyncio.run_coroutine_threadsafe(self._finish(), self._loop)
-        self._closed = True
 
     def _runs(self) -> bool:
         """Tell whether its thread is there; that of the parent of a fork is not."""

@@ -157,8 +157,10 @@ class Listener:
 
     def end(self) -> None:
         """Finish the requests in flight, within `drain_timeout`, and end everything."""
-        self.close()
-        self.finish()
+        try:
+            self.close()
+        finally:  # the application may have blocked the loop for all of that time
+            self.finish()
 
     def close(self) -> None:
         """Let nobody in any more; requests go on."""
