@@ -192,6 +192,7 @@ def page(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setenv("PATH", f"{scripts}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)  # a reader has none
     said = tmp_path / "said"
     said.touch()
     page = Page(folder, said)
