@@ -304,7 +304,7 @@ class Runtime(Questions):
                 left = due - self._system.monotonic()
                 lives = self.running and not self._reloader.stopping
                 if not lives or left <= 0:
-                    ends = f"within {timeout:g} s" if lives else "before the end"
+                    ends = f"within {timeout:g} s" if lives else "before it stops"
                     msg = f"no generation {generation} {ends}; in force is {current}"
                     raise (TimeoutError if lives else StoppedError)(msg)
                 self._system.wait(self._reloader.changed, left)

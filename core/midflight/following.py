@@ -8,7 +8,6 @@ random, so that not all processes come back at once.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Self
 
@@ -60,8 +59,9 @@ class Following:
         if self._ending.is_set():
             return
         self._ending.set()
-        due = time.monotonic() + _GRACE  # as `wait` counts
-        while time.monotonic() < due:
+        now = System().monotonic  # as `wait` counts, in tests as well
+        due = now() + _GRACE
+        while now() < due:
             self._wake()
             if self._ended.wait(_AGAIN):
                 return

@@ -93,8 +93,7 @@ def wait(runtime):
 
 
 @pytest.mark.parametrize(
-    ("act", "answer"),
-    [(reload, "stopped"), (wait, "no generation 9 before the end; in force is 1")],
+    ("act", "answer"), [(reload, "stopped"), (wait, "no generation 9 before it stops")]
 )
 def test_who_waits_is_told_before_modules_are_stopped(scripted, stopped, act, answer):
     """Else a module that lets requests end would wait for one that waits for the stop.

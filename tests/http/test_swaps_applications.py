@@ -4,7 +4,6 @@ import asyncio
 import http.client
 import socket
 import threading
-import time
 
 import pytest
 
@@ -182,26 +181,6 @@ def test_an_application_that_hangs_in_its_start_is_refused(site, apps):
 
     assert outcome.name == "rejected"
     assert site.ask()["app"] == "red"
-
-
-def test_an_application_that_starts_in_time_and_then_blocks_is_served(site, apps):
-    """Its start counts, although the answer to who waits for it comes late."""
-
-    async def blocks(scope, receive, send):
-        if scope["type"] == "http":
-            await apps.blue(scope, receive, send)
-            return
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        asyncio.get_running_loop().call_soon(time.sleep, 1.5)
-        await receive()
-        await send({"type": "lifespan.shutdown.complete"})
-
-    apps.blocks = blocks
-    outcome = site.change(app="apps_under_test:blocks", startup_timeout=1.0)
-
-    assert outcome.name == "applied"
-    assert site.ask()["app"] == "blue"
 
 
 def test_a_request_that_fails_answers_500_and_the_rest_goes_on(site, apps):

@@ -83,7 +83,7 @@ class Service(NamedTuple):
         given: dict[str, str | None] = {}
         if is_named:
             given = {"--url": url, "--token-file": token_file, "--ca-file": ca_file}
-        elif self._is_local or above.file or above.sets:
+        elif self._is_local or (self.url is None and (above.file or above.sets)):
             given = {"--state-dir": directory_of(self.settings)}
         return "".join(
             f" {name} {shlex.quote(word)}" for name, word in given.items() if word

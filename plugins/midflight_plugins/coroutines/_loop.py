@@ -52,6 +52,8 @@ class OwnLoop:
 
     def close(self) -> None:
         """End the loop, and with it what modules left running there."""
+        if self._process not in {0, os.getpid()}:
+            return  # in a forked child, where the lock may be nobody's
         with self._making:  # else one that is being made would stay
             runs, self._closed = self._runs(), True
         if runs and self._loop is not None:

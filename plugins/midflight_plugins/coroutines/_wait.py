@@ -46,8 +46,8 @@ def result_of(
     except (RuntimeError, concurrent.futures.CancelledError) as exc:  # closed, or soon
         if inspect.getcoroutinestate(steps) == inspect.CORO_CREATED:
             steps.close()
-        reason = str(exc) or "it was cancelled"
-        msg = f"a coroutine ends with its event loop: {reason}"
+        why = f"{str(exc) or 'its event loop cancelled it'}; it may have had its effect"
+        msg = f"{late.label}: `{late.hook}` ended without an answer: {why}"
         raise StoppedError(msg) from exc
     if error is not None:
         raise error

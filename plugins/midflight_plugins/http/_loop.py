@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextvars
 import logging
 import threading
@@ -10,7 +11,6 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-GRACE = 2.0  # s beyond a limit that an application may block its loop
 _log = logging.getLogger(__name__)
 
 
@@ -41,17 +41,14 @@ class LoopThread:
             raise RuntimeError(msg)
         # A new context: requests must not inherit that of the change which began them.
         empty = contextvars.Context()
-        late = TimeoutError(
-            f"the application or its server did not answer within {timeout:g} s"
-        )
-        bounded = _within(work, self.loop.time() + timeout, late)
-        future = empty.run(asyncio.run_coroutine_threadsafe, bounded, self.loop)
+        future = empty.run(asyncio.run_coroutine_threadsafe, work, self.loop)
         try:
-            return future.result(timeout + GRACE)
-        except TimeoutError:
+            return future.result(timeout)
+        except concurrent.futures.TimeoutError:
             if not future.cancel():
                 return future.result()
-            raise late from None  # something blocks the loop
+            msg = f"the application or its server did not answer within {timeout:g} s"
+            raise TimeoutError(msg) from None
 
     def close(self, timeout: float) -> None:
         """Cancel what still runs, end the thread and close the loop."""
@@ -80,22 +77,3 @@ class LoopThread:
             self.loop.run_until_complete(asyncio.wait(left, timeout=1.0))
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
-
-
-async def _within(work: Coroutine[Any, Any, T], due: float, late: TimeoutError) -> T:
-    """Return a coroutine's result, or raise `late` if it has not ended by `due`.
-
-    Only its own loop can tell whether it has ended: another thread that gave up could
-    drop the result of one that just had.
-    """
-    if asyncio.get_running_loop().time() >= due:  # something blocked the loop
-        work.close()
-        raise late
-    limit = asyncio.timeout_at(due)
-    try:
-        async with limit:
-            return await work
-    except TimeoutError:
-        if limit.expired():
-            raise late from None
-        raise

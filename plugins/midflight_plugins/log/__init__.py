@@ -82,7 +82,7 @@ def _awaited(plan: Plan | None, runtime: Runtime) -> str:
     how = "`Runtime.approve()`, or SIGUSR1 to `midflight run`"
     if runtime.state_dir is not None:
         where = shlex.quote(str(runtime.state_dir.absolute()))
-        how = f"`midflight apply --state-dir {plain(where)}`"
+        how = f"`midflight apply --state-dir {plain(where, len(where))}`"
     why = f" ({plain(plan.reason)})" if plan.reason else ""
     return f"{why}; approve it with {how}"
 

@@ -27,9 +27,13 @@ def settled(settings: Any, sources: Sequence[str] = ()) -> str | None:
     if sources:
         import click
 
+        told = getattr(settings, "told", None)
+        if told is None:
+            msg = "this command line knows no sources; name the service by --state-dir"
+            raise click.UsageError(msg)
         try:
-            settings = settings.told(source=list(sources))
-        except (AttributeError, ValueError) as exc:
+            settings = told(source=list(sources))
+        except ValueError as exc:
             msg = f"--source is wrong; expected: {exc}"
             raise click.UsageError(msg) from exc
     found = settings.get("state_dir") if isinstance(settings, Mapping) else None
@@ -64,9 +68,10 @@ def described(folders: Sequence[Path]) -> str:
     from midflight.errors import plain
 
     shown = folders[:_SHOWN]
-    lines = [f"\n  {plain(str(each))}\n    {plain(_about(each))}" for each in shown]
+    pairs = [(f"  {each}", f"    {_about(each)}") for each in shown]
+    lines = [plain(line, 1_000) for pair in pairs for line in pair]
     more = len(folders) - _SHOWN
-    return "".join([*lines, f"\n  and {more} older ones" if more > 0 else ""])
+    return "\n".join(["", *lines, *([f"  and {more} older ones"] if more > 0 else [])])
 
 
 def _about(folder: Path) -> str:
