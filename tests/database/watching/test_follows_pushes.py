@@ -204,7 +204,7 @@ class _Refusing:
 
 
 @pytest.fixture
-def forking(postgres_url):
+def forking(postgres_url, system):  # tables are there before anybody looks
     """A process that watches and forks, and the lines that both of them say."""
     command = [sys.executable, "-Ic", FORKING, f"{postgres_url}?poll=600"]
     process: Any = subprocess.Popen(
