@@ -93,9 +93,8 @@ def _about(folder: Path) -> str:
 
 def _used(folder: Path) -> float:
     """Return when a service last wrote there: at its start, and at each decision."""
-    return max(map(_changed, (folder / "lock", folder / "journal.head"))) or _changed(
-        folder
-    )
+    used = max(_changed(folder / "lock"), _changed(folder / "journal.head"))
+    return used or _changed(folder)
 
 
 def _changed(path: Path) -> float:
