@@ -186,20 +186,19 @@ class Reloader:
             msg = f"`{cause}` would block its event loop; use asyncio.to_thread"
             raise MidflightError(msg)
 
-    def note(self) -> bool:
-        """Note that the source may have changed; True if it is the first of a burst."""
+    def hint(self, *, serve: bool = True) -> None:
+        """Note that the source may have changed; act on it here if nobody else does.
+
+        Args:
+            serve: a change may run on this thread.
+        """
         with self.changed:
             now = self._system.monotonic()
             lone = now - self._last_hint >= QUIET and self._first_hint == NEVER
             self._last_hint, self._first_hint = now, min(self._first_hint, now)
-            self.changed.notify_all()
-            return lone
-
-    def hint(self) -> None:
-        """Take a hint of the watch; serve it here if nobody else does."""
-        with self.changed:
-            lone = self.note() and self.running
-            if self._busy or self.stopping or not (lone and may_apply_here()):
+            free = self.running and not (self._busy or self.stopping)
+            if not (serve and lone and free and may_apply_here()):
+                self.changed.notify_all()  # only now: who wakes slows this thread
                 return
             self._busy, self._first_hint = True, NEVER
         self._driver.run(self._pass("hint", []), self._lost_watcher, self._engine)

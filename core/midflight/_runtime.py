@@ -274,7 +274,7 @@ class Runtime(Questions):
 
     def hint(self) -> None:
         """Say that the source may have changed; safe from any thread and signal."""
-        self._reloader.note()
+        self._reloader.hint(serve=False)
 
     def approve(self, digest: str | None = None, actor: str = "") -> Outcome:
         """Carry out the plan that is held.
