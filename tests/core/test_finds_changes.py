@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from midflight import Applied, hookimpl
+from midflight._system import System
 from midflight.testing import FakeSource, wait_until
 
 ONE = ("m1",)
@@ -26,6 +27,32 @@ def test_a_lone_hint_is_served_on_the_thread_that_brings_it(watched):
 
     assert threads == [watcher]
     assert watched.value() == 2
+
+
+def test_a_lone_hint_wakes_no_other_thread_before_it_is_served(bench):
+    """A thread that wakes for nothing holds up the one that applies."""
+    woken = threading.Event()
+    wait = bench.system.wait
+
+    def waited(condition, timeout):
+        wait(condition, timeout)
+        woken.set()
+
+    raw = bench.document(1, names=ONE)
+    system = System(bench.system.monotonic, wait=waited)
+    bench.run(raw, watch=True, sweep=5.0, system=system)
+    bench.settle()
+    seen = []
+
+    def look(*_):
+        seen.append(woken.wait(0.2))  # as long as it takes to tell that nobody came
+
+    bench.script("m1", "reconfigure", look)
+    woken.clear()
+    bench.hinted(bench.document(2, names=ONE))
+
+    assert seen == [False]
+    assert bench.value() == 2
 
 
 def test_a_hint_from_the_main_thread_is_served_elsewhere(watched):
