@@ -79,6 +79,12 @@ class Midflight(Process):
         return {"rate": value}
 
 
+class Synced(Midflight):
+    """Midflight that keeps the overrides in a file, and no journal."""
+
+    more = ("--no-state", "--set", "overrides.store=file:overrides.json")
+
+
 class InMemory(Midflight):
     """Midflight that keeps nothing: overrides in memory, no journal."""
 
@@ -106,6 +112,7 @@ class Whole(InMemory):
 
 
 WAYS = {
+    "midflight, synced to disk": Synced,
     "midflight, synced to disk, with a journal": Midflight,
     "midflight, nothing kept": InMemory,
     "midflight, nothing kept, PUT of all 8 values": Whole,

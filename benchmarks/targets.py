@@ -66,9 +66,9 @@ def edit(count: int) -> dict:
     return {"writer": "rename", "modules": count} | EDITED
 
 
-def put(count: int) -> dict:
+def put(count: int, more: str = "") -> dict:
     """Return what tells the row on a durable change by HTTP."""
-    return {"entries": count, "way": "midflight, synced to disk, with a journal"}
+    return {"entries": count, "way": f"midflight, synced to disk{more}"}
 
 
 def started(program: str) -> dict:
@@ -86,6 +86,7 @@ def all_of(way: str) -> dict:
     return {"changed": 10_000, "way": f"midflight: {way}"}
 
 
+JOURNAL = ", with a journal"
 EDITED = {"way": "midflight, the module reconfigured"}
 READ = {"read": "midflight: settings.current.rate.burst"}
 STORM = {"read": f"{READ['read']}, one reload after the other"}
@@ -124,6 +125,9 @@ TARGETS = (
     Target("change by HTTP, synced, 10 entries, ms", 2, HTTP, put(10)),
     Target("change by HTTP, synced, 1,000 entries, ms", 3, HTTP, put(1_000)),
     Target("change by HTTP, synced, 10,000 entries, ms", 6, HTTP, put(10_000)),
+    Target("the same, with a journal, 10 entries, ms", 2, HTTP, put(10, JOURNAL)),
+    Target("the same, with a journal, 1,000, ms", 3, HTTP, put(1_000, JOURNAL)),
+    Target("the same, with a journal, 10,000, ms", 6, HTTP, put(10_000, JOURNAL)),
     Target("commit to SQLite, the worst size, ms", 3, DATABASE, commit("SQLite")),
     Target(
         "commit to PostgreSQL, the worst size, ms", 3, DATABASE, commit("PostgreSQL")
