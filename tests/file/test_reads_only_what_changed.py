@@ -455,6 +455,25 @@ def test_toml_that_cannot_be_cut_has_no_shortcut(before: str) -> None:
     assert short is None
 
 
+@pytest.mark.parametrize(
+    ("last", "behind"),
+    [
+        ("[modules.config]\nrate = 1\n", "[z]\n[modules.config]\n"),
+        ("[modules.retry.most]\nrate = 1\n", "[z]\n[modules.retry]\n"),
+        ("[modules.retry.most]\nrate = 1\n", '[z]\n["modules".retry]\n'),
+    ],
+)
+def test_an_empty_table_behind_others_goes_to_the_entry_that_is_last(
+    last: str, behind: str
+) -> None:
+    """It adds nothing to the entry that has such a table, and one to the next."""
+    before = f'[[modules]]\nname = "a"\n{last}{behind}'
+    entry = '[[modules]]\nname = "b"\n[modules.config]\nrate = 2\n'
+    short, _ = both(before, before.replace(behind, entry + behind), "toml")
+
+    assert short is None
+
+
 FORMS = {"yaml": app(3), "json": written("json", 3), "toml": written("toml", 3)}
 FORMS["json in one line"] = json.dumps(json.loads(FORMS["json"]), ensure_ascii=False)
 

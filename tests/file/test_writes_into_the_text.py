@@ -3,6 +3,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from midflight import Document
+from midflight.errors import InvalidConfigurationError
 from midflight_plugins.file import FileSource, _unit, _yaml
 from midflight_plugins.overrides import OverridesSource
 
@@ -255,6 +257,103 @@ def test_comments_of_overrides_stay(write: Any) -> None:
     web = "  web:\n    config:\n      rate: 2\n"
 
     assert path.read_text() == text + burst + web
+
+
+EMPTY = """\
+# on call: ada
+modules:
+  - name: z  # Z
+    config:
+    type: t
+  - name: a
+    config:  # nothing yet
+    type: t
+log:
+  level: INFO  # x
+"""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: at(raw, "a").update(config={"rate": 1}),
+        lambda raw: at(raw, "z").update(type="u"),
+        lambda raw: raw["log"].update(level="DEBUG"),
+    ],
+)
+def test_a_key_without_a_value_costs_no_comment(write: Any, change: Change) -> None:
+    """`config:` alone is an empty mapping to its reader, and nothing to a writer."""
+    path = write({"app.yaml": EMPTY})
+    put(path, change)
+
+    comments = re.findall("#.*", EMPTY)
+    assert re.findall("#.*", path.read_text()) == comments
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "value"),
+    [
+        ("0.0", "-0.0", -0.0),
+        ("-0.0", "0.0", 0.0),
+        ("1", "1.0", 1.0),
+        ("1", "true", True),
+    ],
+)
+def test_what_only_looks_equal_is_written(
+    write: Any, old: str, new: str, value: object
+) -> None:
+    """Python calls them equal, and they are not the same."""
+    path = write(
+        {"app.yaml": f"# head\nmodules:\n  - name: a\n    config:\n      x: {old}\n"}
+    )
+    put(path, lambda raw: at(raw, "a").update(config={"x": value}))
+
+    assert path.read_text().startswith("# head\n")
+    assert path.read_text().endswith(f"x: {new}\n")
+
+
+def test_braces_in_a_list_stay(write: Any) -> None:
+    """Without them the file is no longer one for the C parser."""
+    text = "modules:\n  - name: a\n    config:\n      rules: [{allow: a}, {deny: b}]\n"
+    path = write({"app.yaml": f"{text}      rate: 1\n"})
+    put(path, lambda raw: at(raw, "a")["config"].update(rate=2))
+
+    assert path.read_text() == f"{text}      rate: 2\n"
+
+
+def test_a_text_full_of_colons_is_looked_at_once(write: Any) -> None:
+    """What looks like the end of many keys takes no time that grows with its square."""
+    colons = ": # " * 15_000
+    text = f'# head\nmodules:\n- name: a\n  config:\n    x: "{colons}"\n    z: 1\n'
+    path = write({"app.yaml": text})
+    change: Change = lambda raw: at(raw, "a")["config"].update(z=2)  # noqa: E731
+    thread = threading.Thread(target=put, args=(path, change), daemon=True)
+    thread.start()
+    thread.join(8)
+
+    assert not thread.is_alive()
+    assert path.read_text().startswith("# head\n")
+
+
+def test_what_would_not_be_read_again_is_not_written(write: Any) -> None:
+    """A file that would be larger than may be read stays as it was."""
+    path = write({"app.yaml": "# head\ns: 1\n"})
+    source = FileSource(path, max_size=100)
+    loaded = source.load()
+    with pytest.raises(InvalidConfigurationError, match="E_SIZE") as info:
+        source.put(Document.from_mapping({"s": "x" * 101}), loaded.token, None)
+
+    assert info.value.faults[0].expected == "at most 100 bytes"
+    assert path.read_text() == "# head\ns: 1\n"
+
+
+@pytest.mark.parametrize("odd", ["\x7f", "\x80", "\ufffe", "\uffff"])
+def test_any_character_fits_into_json(write: Any, odd: str) -> None:
+    """What may not stand in a text is written as an escape."""
+    path = write({"app.json": "{}"})
+    put(path, lambda raw: raw.update(s=f"a{odd}b"))
+
+    assert f"a\\u{ord(odd):04x}b" in path.read_text()
 
 
 # -- any text, any change --------------------------------------------------------------

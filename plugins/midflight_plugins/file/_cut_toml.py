@@ -30,9 +30,12 @@ def cut(parsed: Parsed, count: int) -> tuple[int, list[int]] | None:
     end = other.start() if other else len(text)
     if end < starts[-1]:
         return None
-    # The last chunk ends where no header says so: perhaps inside of an array. And a
-    # table that stands behind others may belong to it.
+    # The last chunk ends where no header says so: perhaps inside of an array.
     if read(text[starts[-1] : end], Limits()) != parsed.value["modules"][-1:]:
+        return None
+    # A table that stands behind others may belong to whichever entry is the last.
+    behind = _toml.parse(text[end:], "", Limits())
+    if behind.faults or "modules" in behind.value:
         return None
     return 0, [*starts, end]
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from midflight import Document
 from midflight_plugins.file._scalars import resolve
+from midflight_plugins.file._text import ODD
 
 _POINTLESS = re.compile(r"^(-?\d)e")
 _BREAKS = frozenset("\x85\u2028\u2029")  # of lines, for some readers
@@ -25,7 +26,8 @@ def dumped(document: Document, suffix: str) -> str:
         if key != "modules" or value
     }
     if suffix == ".json":
-        return json.dumps(raw, indent=2, ensure_ascii=False, default=_unwritable) + "\n"
+        text = json.dumps(raw, indent=2, ensure_ascii=False, default=_unwritable)
+        return ODD.sub(lambda odd: f"\\u{ord(odd[0]):04x}", text) + "\n"
     return as_yaml(raw)
 
 
@@ -44,6 +46,8 @@ def dumper() -> Any:
     yaml.Constructor, yaml.Representer = _numbers()
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width, yaml.allow_unicode, yaml.preserve_quotes = _WIDTH, True, True
+    # `[{a: 1}]`, not `[a: 1]`, which the C parser does not read as it was meant.
+    yaml.brace_single_entry_mapping_in_flow_sequence = True
     return yaml
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from midflight import Fault, Loaded, Place, hookimpl
+from midflight import Fault, Loaded, hookimpl
 from midflight.errors import Code, InvalidConfigurationError, shown
 from midflight_plugins.file._limits import Limits
 
@@ -63,13 +63,8 @@ def _unit(data: bytes, form: str, name: str, cache: Cache) -> Unit:
 
     limits, before = _LIMITS, _kept.get(name)
     if len(data) > limits.max_size:
-        fault = Fault(
-            Code.E_SIZE,
-            "the text is too large",
-            place=Place(name),
-            found=f"{len(data)} bytes",
-            expected=f"at most {limits.max_size} bytes",
-        )
+        fault = limits.too_large(name, f"{len(data)} bytes")
+        fault = attrs.evolve(fault, hint="split it")
         return Unit(name, data, name, limits, faults=[fault])
     if before is None or before.form != form:
         before = cache.read(name, len(data), limits, form)

@@ -119,7 +119,8 @@ class Tree:
     ) -> Unit | None:
         """Parse what was read, unless the same bytes were parsed before."""
         if file.data is None:
-            self.faults.append(self._too_large(name, file, by() if by else None))
+            found = f"{file.size} bytes" + (f", imported at {by()}" if by else "")
+            self.faults.append(self.limits.too_large(name, found))
             return None
         if file.path in self.units:
             return self.units[file.path]
@@ -137,16 +138,6 @@ class Tree:
         self.units[file.path] = unit
         self.faults.extend(unit.faults)
         return unit
-
-    def _too_large(self, name: str, file: FileBytes, by: Place | None) -> Fault:
-        return Fault(
-            Code.E_SIZE,
-            "the file is too large",
-            place=Place(name),
-            found=f"{file.size} bytes" + (f", imported at {by}" if by else ""),
-            expected=f"at most {self.limits.max_size} bytes",
-            hint="split it, or raise `max_size`",
-        )
 
     # -- following references ----------------------------------------------------
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import attrs
 
+from midflight import Fault, Place
+from midflight.errors import Code
+
 
 @attrs.frozen
 class Limits:
@@ -22,3 +25,14 @@ class Limits:
     max_aliases: int = 1_000_000
     max_files: int = 1_000
     max_faults: int = 100
+
+    def too_large(self, name: str, found: str) -> Fault:
+        """Return what is wrong with a file that has more than `max_size` bytes."""
+        return Fault(
+            Code.E_SIZE,
+            "the file is too large",
+            place=Place(name),
+            found=found,
+            expected=f"at most {self.max_size} bytes",
+            hint="split it, or raise `max_size`",
+        )

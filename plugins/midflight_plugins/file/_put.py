@@ -62,7 +62,8 @@ class Writing:
         Raises:
             ConflictError: the file is another one by now.
             PluginError: it cannot be written as one file.
-            InvalidConfigurationError: its format cannot hold the document.
+            InvalidConfigurationError: its format cannot hold the document, or it would
+                be larger than what is read.
             SourceUnavailableError: it was not written.
             UnknownOutcomeError: it was written, and may not survive a power cut.
         """
@@ -71,6 +72,9 @@ class Writing:
             with _alone(os.path.dirname(real)) as folder:
                 now = self._compared(expected)
                 data = self._data(document, text, now)
+                if len(data) > self.limits.max_size:
+                    fault = self.limits.too_large(self.name, f"{len(data)} bytes")
+                    raise InvalidConfigurationError(fault)
                 if data != now.data:
                     self._replace(folder, real, data)
                 return token([FileBytes(self.path, data)])

@@ -10,8 +10,9 @@ from typing import Any
 from midflight_plugins.file._dump import as_yaml, dumper, quoted
 
 _MOST = 64  # values of a list that are compared each with each
-_BELOW = r"^( *)[^\s#][^\n]*:[ ]*(?:#[^\n]*)?\n(?:[ ]*(?:#[^\n]*)?\n)*"
-_MAPPING = re.compile(_BELOW + r"(?P<key> +)[^\s#-]", re.MULTILINE)
+_NOTE = r"[ ]*(?:#[^\n]*)?\n"
+_BELOW = rf"^( *)[^\s#](?:[^\n:]|:(?!{_NOTE}))*:{_NOTE}(?:{_NOTE})*"
+_MAPPING = re.compile(_BELOW + r"(?P<key>\1 +)[^\s#-]", re.MULTILINE)
 _LIST = re.compile(_BELOW + r"(?P<dash> *)(?P<item>- +)\S", re.MULTILINE)
 _NOTHING = object()
 
@@ -79,11 +80,13 @@ def _runs(old: list[str], new: list[str]) -> Iterator[tuple[int, int, int, int]]
 def _set(there: Any, key: Any, before: Any, after: Any) -> None:
     if isinstance(there[key], Mapping) and not isinstance(after, Mapping):
         before, after = _modules_by_name(before), _modules_by_name(after)
-    if isinstance(before, Mapping) and isinstance(after, Mapping) and after:
+    written = there[key] is not None  # `config:` alone means one that is empty
+    both = (before, after) if after and written else ()
+    if both and all(isinstance(each, Mapping) for each in both):
         _change_mapping(there[key], before, after)
-    elif isinstance(before, list | tuple) and isinstance(after, list | tuple) and after:
+    elif both and all(isinstance(each, list | tuple) for each in both):
         _change_list(there[key], before, after)
-    elif type(before) is not type(after) or before != after:
+    elif before != after or repr(before) != repr(after):  # 0.0 is not -0.0
         there[key] = quoted(after)
 
 

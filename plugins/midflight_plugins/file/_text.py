@@ -17,7 +17,7 @@ LONGEST_NUMBER = 100
 
 _MOST_ODD = 10
 _BOMS = (b"\xff\xfe", b"\xfe\xff")
-_ODD = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+ODD = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SECRET = re.compile("pass|pwd|secret|token|credential|key|dsn|auth", re.IGNORECASE)
 _KEY = re.compile(r"""[\w"']\s*(?::(?:\s|$)|=\s*(?:[^\s=]|$))""")
 _WORD = re.compile(r"\w{1,30}|[\s\S]")
@@ -114,7 +114,7 @@ def decode(data: bytes, source: str, faults: list[Fault]) -> str | None:
         return None
     if data.isascii() and not data.translate(None, _PLAIN):
         return text
-    for odd in _ODD.finditer(text):
+    for odd in ODD.finditer(text):
         if len(faults) >= _MOST_ODD:
             break
         fault = Fault(
