@@ -109,8 +109,8 @@ class Attempts(Reading):
                 return outcome
             document, loaded = document_of(loaded)
             document = yield from transformed(self.engine, document)
-            diff = self.engine.diff_to(document)
-            plan = yield from self.engine.plan(self.engine.change(diff))
+            change = self.engine.change(self.engine.diff_to(document))
+            plan = yield from self.engine.plan(change)
         except MidflightError as exc:
             log.warning("the last good configuration cannot be used: %s", exc)
             return outcome

@@ -10,7 +10,7 @@ import attrs
 from midflight._diff import Diff
 from midflight._document import Document
 from midflight._plan import Plan, Reconfigure, Restart, Start, Step, Stop
-from midflight.errors import PlanError, shown
+from midflight.errors import PlanError, PluginApiError, shown
 
 _KINDS = (Start, Stop, Reconfigure, Restart)
 _STAYS = (Reconfigure, Restart)
@@ -53,7 +53,11 @@ class ModuleType:
     @property
     def deadline(self) -> float | None:
         """The class's `deadline` in seconds, or `None` for the runtime's."""
-        return getattr(self.factory, "deadline", None)
+        seconds = getattr(self.factory, "deadline", None)
+        if isinstance(seconds, int | float | None):
+            return seconds
+        msg = f"module type `{self.name}`: `deadline` is no number of seconds"
+        raise PluginApiError(msg)
 
 
 @attrs.frozen(eq=False)

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from midflight._values import FrozenDict, digest_of, freeze
+from midflight._values import FrozenDict, digest_of, fixed, freeze
 from midflight.errors import (
     Code,
     Fault,
@@ -87,8 +87,10 @@ class Document:
         sections: every other top-level key, frozen.
     """
 
-    modules: Mapping[str, ModuleConfig] = attrs.field(factory=FrozenDict)
-    sections: Mapping[str, Any] = attrs.field(factory=FrozenDict)
+    modules: Mapping[str, ModuleConfig] = attrs.field(
+        factory=FrozenDict, converter=fixed
+    )
+    sections: Mapping[str, Any] = attrs.field(factory=FrozenDict, converter=fixed)
 
     @classmethod
     def from_mapping(

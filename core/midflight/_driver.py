@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import os
 import sys
 import threading
 from collections.abc import Callable, Collection, Generator
@@ -33,12 +34,19 @@ _LEAST = 0.05  # s that a step gets, however short the time to stop has become
 
 @attrs.define(eq=False)
 class Owner:
-    """Whose code is called; `stuck` while an abandoned call has not come back."""
+    """Whose code is called; `stuck` while an abandoned call has not come back.
+
+    It holds the id of the process that waits: a forked child does not.
+    """
 
     label: str
-    stuck: bool = False
+    stuck: int = 0
     hides: Callable[[], Collection[str]] = tuple  # what its errors must not show
     owed: Callable[[], Any] | None = None  # a `stop` that had to wait for that
+
+    def failed(self, hook: str, cause: BaseException) -> HookError:
+        """Return the error for what its code raised, without what it must not show."""
+        return HookError(self.label, hook, cause, self.hides())
 
 
 @attrs.define(eq=False, repr=False)  # not frozen: thousands are made, for one use
@@ -94,7 +102,7 @@ def _answered(call: Call, caught: tuple[type[BaseException], ...]) -> _Answer:
     except MidflightError as exc:
         return None, _hidden(exc, call)
     except caught as exc:
-        return None, HookError(call.owner.label, call.hook, exc, call.owner.hides())
+        return None, call.owner.failed(call.hook, exc)
 
 
 def _hidden(error: MidflightError, call: Call) -> MidflightError:
@@ -112,7 +120,7 @@ def _hidden(error: MidflightError, call: Call) -> MidflightError:
             error.partial,
             error.positions,
         )
-    return HookError(call.owner.label, call.hook, error, hides)
+    return call.owner.failed(call.hook, error)
 
 
 def quietly(call: Call, note: Callable[[str], object] = log.warning) -> Steps[Any]:
@@ -208,7 +216,7 @@ class Driver:
         owner = call.owner
         log.warning("%s: `%s` came back late", owner.label, call.hook)
         with self._changed:
-            owed, owner.owed, owner.stuck = owner.owed, None, False
+            owed, owner.owed, owner.stuck = owner.owed, None, 0
         late: Callable[[], Any] | None = (
             functools.partial(call.late, result)
             if call.late is not None and result is not None
@@ -218,9 +226,7 @@ class Driver:
             try:
                 clean()
             except BaseException as exc:  # noqa: BLE001  # a module may even exit
-                log.warning(
-                    "%s", HookError(owner.label, "clean-up", exc, owner.hides())
-                )
+                log.warning("%s", owner.failed("clean-up", exc))
 
     def _enter(self, run: _Run, call: Call) -> bool:
         """Let the monitor watch a call, unless its owner hangs.
@@ -228,7 +234,7 @@ class Driver:
         A `stop` of that one is made when it comes back.
         """
         with self._changed:
-            if call.owner.stuck:
+            if call.owner.stuck == os.getpid():
                 if call.hook == "stop":
                     call.owner.owed = call.function
                 return False
@@ -276,7 +282,7 @@ class Driver:
             log.warning("%s hangs; no thread takes over: %s", call.owner.label, exc)
             run.due = self._system.monotonic() + 1.0
             return
-        call.owner.stuck, run.active, self._run = True, False, fresh
+        call.owner.stuck, run.active, self._run = os.getpid(), False, fresh
 
 
 def drive_here(steps: Steps[T]) -> T:

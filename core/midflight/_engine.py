@@ -188,7 +188,7 @@ class Engine:
             entry, path = document.modules[name], ("modules", name)
             try:
                 kind = self.kinds.get(entry.type) or (yield from self.kind(entry.type))
-                value = revealed(entry.config)
+                value = entry.config if kind.config else revealed(entry.config)
                 if kind.config is not None:  # else nothing that steps are needed for
                     value = yield from self.structured(value, kind.config)
                 typed[name] = kind, value

@@ -16,38 +16,6 @@ hookimpl = pluggy.HookimplMarker("midflight")
 
 
 @attrs.frozen(eq=False)
-class Loaded:
-    """What one read of a source gave.
-
-    Args:
-        document: a `Document`, or the parsed mapping, which the core wraps and freezes.
-        version: the source's own mark of a stored document; `None` for a plain file.
-        positions: finds the place of a key path, for errors; called only for those.
-        token: what `hash` would have returned for just this read. Without it the core
-            loads once more at the next look, since content may have come and gone
-            between `hash` and `load`.
-        text: what its author wrote, YAML or JSON, if that is one text, as a string or
-            as UTF-8; whoever stores the document can then keep comments and bytes as
-            they are. Read, it is a string.
-        layers: what it was made of, lowest first, if of several.
-        author: who made this version, if the source knows.
-    """
-
-    document: Document | Mapping[str, Any] = attrs.field(repr=False)
-    version: str | int | None = None
-    positions: Positions | None = None
-    token: str | None = None
-    _text: str | bytes | None = attrs.field(default=None, repr=False)
-    layers: tuple[Layer, ...] = ()
-    author: str = ""
-
-    @property
-    def text(self) -> str | None:
-        """What its author wrote; decoded only for whoever asks."""
-        return self._text.decode() if isinstance(self._text, bytes) else self._text
-
-
-@attrs.frozen(eq=False)
 class Layer:
     """One part of a source that is made of several, and how it is.
 
@@ -71,6 +39,41 @@ class Layer:
     since: float | None = None
     loaded: Loaded | None = attrs.field(default=None, repr=False)
     participant: Any = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen(eq=False)
+class Loaded:
+    """What one read of a source gave.
+
+    Args:
+        document: a `Document`, or the parsed mapping, which the core wraps and freezes.
+        version: the source's own mark of a stored document; `None` for a plain file.
+        positions: finds the place of a key path, for errors; called only for those.
+        token: what `hash` would have returned for just this read. Without it the core
+            loads once more at the next look, since content may have come and gone
+            between `hash` and `load`.
+        text: what its author wrote, YAML or JSON, if that is one text, as a string or
+            as UTF-8; whoever stores the document can then keep comments and bytes as
+            they are. Read, it is a string.
+        layers: what it was made of, lowest first, if of several.
+        author: who made this version, if the source knows.
+    """
+
+    document: Document | Mapping[str, Any] = attrs.field(repr=False)
+    version: str | int | None = None
+    positions: Positions | None = None
+    token: str | None = None
+    _text: str | bytes | None = attrs.field(default=None, repr=False)
+    layers: tuple[Layer, ...] = attrs.field(
+        default=(),
+        validator=attrs.validators.deep_iterable(attrs.validators.instance_of(Layer)),
+    )
+    author: str = ""
+
+    @property
+    def text(self) -> str | None:
+        """What its author wrote; decoded only for whoever asks."""
+        return self._text.decode() if isinstance(self._text, bytes) else self._text
 
 
 @attrs.frozen
@@ -99,9 +102,9 @@ class Health:
     Args:
         healthy: whether it works with the values in force.
         values: the values in force, for people and for tests of a rollback.
-        detail: one line about what is wrong.
+        detail: one line about what is wrong, or what can be made one, as an exception.
     """
 
-    healthy: bool = True
+    healthy: bool = attrs.field(default=True, converter=bool)
     values: Mapping[str, Any] = attrs.field(factory=dict)
-    detail: str = ""
+    detail: str = attrs.field(default="", converter=str)

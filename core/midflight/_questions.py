@@ -28,42 +28,42 @@ class Questions(Stored):
     def status(self) -> dict[str, Any]:
         """Return what is in force, wanted and refused, as plain data."""
         attempts, snapshot = self._reloader.attempts, self._engine.snapshot
-        refused, held = attempts.rejected, attempts.held
-        error, since = attempts.source_error or (None, None)
-        source = {
-            "name": attempts.source.label.removeprefix("source ").strip("`"),
-            "mode": self._reloader.mode,
-            "version": snapshot.version,
-            "seen": attempts.seen,
-            "error": error,
-            "since": since,
-        }
-        rejected = refused and {
-            "digest": refused.digest or None,
-            "reason": str(refused.reason),
-            "faults": [str(fault) for fault in refused.faults],
-            "at": refused.at,
-        }
-        layers = [
-            {
-                "name": layer.name,
-                "source": layer.source,
-                "version": layer.version,
-                "optional": layer.optional,
-                "error": layer.error or None,
-                "since": layer.since,
-            }
-            for layer in attempts.layers
-        ]
+        refused, held, error = attempts.rejected, attempts.held, attempts.source_error
         return {
             "generation": snapshot.generation,
             "digest": snapshot.digest,
             "state": self._state(),
             "desired": attempts.desired or None,
             "applied": {"digest": snapshot.digest, "at": snapshot.at},
-            "rejected": rejected,
+            "rejected": refused
+            and {
+                "digest": refused.digest or None,
+                "reason": str(refused.reason),
+                "faults": [str(fault) for fault in refused.faults],
+                "at": refused.at,
+            },
             "held": held and [f"{step.action} {step.module}" for step in held.steps],
-            "sources": [source, *layers],
+            "sources": [
+                {
+                    "name": attempts.source.label.removeprefix("source ").strip("`"),
+                    "mode": self._reloader.mode,
+                    "version": snapshot.version,
+                    "seen": attempts.seen,
+                    "error": error and error[0],
+                    "since": error and error[1],
+                },
+                *(
+                    {
+                        "name": layer.name,
+                        "source": layer.source,
+                        "version": layer.version,
+                        "optional": layer.optional,
+                        "error": layer.error or None,
+                        "since": layer.since,
+                    }
+                    for layer in attempts.layers
+                ),
+            ],
             "modules": {
                 name: {
                     "type": m.kind.name,

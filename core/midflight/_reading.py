@@ -32,11 +32,12 @@ def loaded_from(source: Participant) -> Steps[tuple[Document, Loaded]]:
         InvalidConfigurationError: for content that is wrong.
         MidflightError: for a source that cannot be read.
     """
-    loaded = yield source.call("load")
-    if not isinstance(loaded, Loaded | Mapping):
-        msg = f"{source.label}: `load` returned {type(loaded).__name__}, not Loaded"
-        raise PluginError(msg)
-    return document_of(loaded)
+    call = source.call("load")
+    # A mapping may be lazy: to read it is still the source's own work.
+    both: tuple[Document, Loaded] = yield attrs.evolve(
+        call, function=lambda: document_of(call.function())
+    )
+    return both
 
 
 def document_of(loaded: Loaded | Mapping[str, Any]) -> tuple[Document, Loaded]:
@@ -44,9 +45,12 @@ def document_of(loaded: Loaded | Mapping[str, Any]) -> tuple[Document, Loaded]:
 
     Raises:
         InvalidConfigurationError: for content that is wrong.
+        TypeError: for what is neither.
     """
-    if not isinstance(loaded, Loaded):
-        loaded = Loaded(loaded)
+    if not isinstance(loaded, Loaded | Mapping):
+        msg = f"it returned {type(loaded).__name__}, not Loaded"
+        raise TypeError(msg)
+    loaded = loaded if isinstance(loaded, Loaded) else Loaded(loaded)
     document = loaded.document
     if not isinstance(document, Document):
         document = Document.from_mapping(document, loaded.positions)

@@ -91,9 +91,7 @@ class Reloader:
     @property
     def mode(self) -> str:
         """How changes are found: `watch`, `sweep` or `manual`."""
-        if not self.watches:
-            return "manual"
-        return "watch" if self._watch_end else "sweep"
+        return ("watch" if self._watch_end else "sweep") if self.watches else "manual"
 
     # -- asked from outside ------------------------------------------------------
 
@@ -123,6 +121,9 @@ class Reloader:
     def rearm_in_child(self) -> None:
         """Go on in a forked child, where no thread but the one that forked lives."""
         if self.running:
+            # Forked by a hook, it is a module's own worker, and follows nothing.
+            self.running = not is_applying(self._engine)
+            self.stopping = self.stopping or not self.running
             self.changed, self._driver = threading.Condition(), Driver(self._system)
             self.attempts.reading = threading.Lock()
             # Locks of plugins, too: who held one is no more; nor is who ran a loop.
@@ -131,7 +132,8 @@ class Reloader:
             self._tickets, self._busy = [], False
             self._watch = self._watch_end = self._lifespans = None
             self._looked_at = -NEVER
-            self._spawn()
+            if self.running:
+                self._spawn()
 
     def stop(self) -> None:
         """Stop the modules and the loop, within `shutdown` seconds."""
@@ -160,7 +162,6 @@ class Reloader:
             MidflightError: on the event loop that hooks run on.
             StoppedError: if it is not running.
         """
-        inside = is_applying(self._engine)
         self._leave_loop_free(cause)
         ticket = _Ticket(cause, actor)
         with self.changed:
@@ -169,7 +170,7 @@ class Reloader:
                 raise StoppedError(msg)
             self._tickets.append(ticket)
             self.changed.notify_all()
-        if inside:
+        if is_applying(self._engine):
             return Held(reason=Reason.APPLY_IN_PROGRESS, cause=cause)
         return self._outcome(ticket)
 
@@ -196,8 +197,8 @@ class Reloader:
             now = self._system.monotonic()
             lone = now - self._last_hint >= QUIET and self._first_hint == NEVER
             self._last_hint, self._first_hint = now, min(self._first_hint, now)
-            free = self.running and not (self._busy or self.stopping)
-            if not (serve and lone and free and may_apply_here()):
+            busy = self._busy or self.stopping or not self.running
+            if busy or not (serve and lone and may_apply_here()):
                 self.changed.notify_all()  # only now: who wakes slows this thread
                 return
             self._busy, self._first_hint = True, NEVER

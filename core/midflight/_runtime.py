@@ -165,11 +165,13 @@ class Runtime(Questions):
     async def __aexit__(self, *_: object) -> None:
         import asyncio
         import contextvars
+        from concurrent.futures import ThreadPoolExecutor
 
-        # No task, which could be cancelled before it begins.
+        # No task, which could be cancelled before it begins; and a thread of its own,
+        # since all of the loop's may wait for the end of a module.
         await asyncio.shield(
             asyncio.get_running_loop().run_in_executor(
-                None, contextvars.copy_context().run, self.stop
+                ThreadPoolExecutor(1), contextvars.copy_context().run, self.stop
             )
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 import types
 from collections.abc import Collection, Iterable
@@ -109,8 +110,14 @@ class Transaction:
             )
         try:
             yield from self._commit()
-        except MidflightError as exc:
-            return (yield from self._undo(exc))
+        except Exception as exc:  # noqa: BLE001  # what a module answered may be odd
+            return (
+                yield from self._undo(
+                    exc
+                    if isinstance(exc, MidflightError)
+                    else self._at.participant.failed("commit", exc)
+                )
+            )
         # The one store by which readers see the new generation.
         self._engine.snapshot = attrs.evolve(
             self._new, running=types.MappingProxyType(self._engine.working)
@@ -184,7 +191,9 @@ class Transaction:
         touched = {work.step.module for work in self._works if work.after}
         for work, module, call in works:
             waits = not touched.isdisjoint(module.entry.depends_on)
-            if module.kind.parallel and not (waits or call.owner.stuck):  # by a hang
+            if module.kind.parallel and not (
+                waits or call.owner.stuck == os.getpid()
+            ):  # by a hang
                 work.ahead = Ahead(call, self._system.monotonic)
         begin([work.ahead for work, *_ in works if work.ahead], self._system)
 
@@ -240,8 +249,8 @@ class Transaction:
     def _undo(self, error: MidflightError) -> Steps[Outcome]:
         """Bring every module back, last change first; name those that do not come."""
         # Where it was raised; the exception's own text is made plain in `error`.
-        raised = getattr(error, "cause", error).__traceback__
-        frames = "".join(traceback.format_tb(raised)[-2:])
+        raised = error.cause if isinstance(error, errors.HookError) else error
+        frames = "".join(traceback.format_tb(raised.__traceback__)[-2:])
         log.warning("taking the change back: %s\n%s", error, frames)
         yield from self._discard()
         working = self._engine.working
@@ -254,7 +263,6 @@ class Transaction:
         self._engine.snapshot = attrs.evolve(
             self._old, running=types.MappingProxyType(working), degraded=degraded
         )
-        late = isinstance(error, errors.StepTimeoutError)
         reason = _REASONS.get(type(error), Reason.STEP_FAILED)
         return self._end(
             ends.Failed if degraded else ends.RolledBack,
@@ -263,7 +271,8 @@ class Transaction:
             error,
             degraded=degraded,
             # What is degraded is worth a try, but a hang leaves a thread at each.
-            transient=errors.is_transient(error) or bool(degraded and not late),
+            transient=errors.is_transient(error)
+            or (bool(degraded) and not isinstance(error, errors.StepTimeoutError)),
         )
 
     def _taken_back(self, work: _Work) -> Steps[bool]:

@@ -37,6 +37,11 @@ class FrozenDict(dict[str, Any]):
         return FrozenDict, (dict(self),)
 
 
+def fixed(value: Mapping[str, Any]) -> FrozenDict:
+    """Return a mapping that nobody else can change; what is one, as it is."""
+    return value if isinstance(value, FrozenDict) else FrozenDict(value)
+
+
 def freeze(value: Any, path: Path, faults: Faults, depth: int = 0) -> Any:
     """Copy a value into frozen form, noting each thing a document cannot hold.
 

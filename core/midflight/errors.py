@@ -260,7 +260,7 @@ class HookError(MidflightError):
         kind = type(cause).__name__
         try:
             detail = plain(masked(str(cause), hides)) or kind
-        except (Exception, SystemExit):  # noqa: BLE001  # a foreign __str__ must not hide the fault
+        except BaseException:  # noqa: BLE001  # a foreign __str__ must not hide the fault
             detail = kind
         super().__init__(f"{label}: `{hook}` raised {kind}: {detail}")
 

@@ -25,6 +25,7 @@ from midflight import (
     Runtime,
     hookimpl,
 )
+from midflight._values import FrozenDict
 from midflight.errors import Code, InvalidConfigurationError, dotted, shown
 from midflight.testing import FakeSource
 
@@ -515,7 +516,7 @@ def test_a_change_gives_the_document_that_a_new_process_would_have(edits):
             assert found.build_order == alone.build_order
 
 
-class Watched(dict[str, Any]):
+class Watched(FrozenDict):
     """A mapping that notes which of its items were asked for by name."""
 
     asked: list[str]

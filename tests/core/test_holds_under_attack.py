@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import os
 import threading
 import time
@@ -472,7 +473,20 @@ def test_a_users_hint_is_served_by_the_loop():
     assert mine not in threads
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def ended(child):
+    """Wait for a child, in time; return its exit code, or `None`."""
+    due = time.monotonic() + 20
+    done, status = os.waitpid(child, os.WNOHANG)
+    while not done and time.monotonic() < due:
+        time.sleep(0.01)
+        done, status = os.waitpid(child, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if done else None
+
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+
+
+@forks
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_follows_the_source_by_itself():
     """Threads do not survive a fork: the child starts its own and reloads."""
@@ -489,13 +503,65 @@ def test_a_forked_child_follows_the_source_by_itself():
                 runtime.wait(generation=2, timeout=10)
                 code = 0 if runtime.reload().ok else 2
             os._exit(code)
-        due = time.monotonic() + 20
-        done, status = os.waitpid(child, os.WNOHANG)
-        while not done and time.monotonic() < due:
-            time.sleep(0.01)
-            done, status = os.waitpid(child, os.WNOHANG)
 
-        assert done == child
-        assert os.waitstatus_to_exitcode(status) == 0
+        assert ended(child) == 0
         assert runtime.snapshot.generation == 1
         assert runtime.shared["lock"] is lock
+
+
+@forks
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_that_a_hook_forks_follows_nothing():
+    """A module's worker is no second service: it would change, and fork, as well."""
+    codes: list[int | None] = []
+
+    class Forks(Plain):
+        @hookimpl
+        def reconfigure(self, config):
+            child = os.fork()
+            if not child:
+                idle = (
+                    runtime.running is False and runtime.status()["state"] == "stopped"
+                )
+                runtime.stop()  # does nothing, and ends
+                os._exit(0 if idle else 1)
+            codes.append(ended(child))
+
+    with running(Forks, watch=True, sweep=0.1) as (runtime, source):
+        source.set(entry(2))
+        runtime.wait(generation=2, timeout=10)
+
+        assert codes == [0]
+
+
+@forks
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_does_not_wait_for_a_thread_that_it_has_not():
+    """What hangs in the parent while it forks does not keep the child from looking."""
+    released, hangs, here = threading.Event(), threading.Event(), os.getpid()
+
+    class Hangs(FakeSource):
+        @hookimpl
+        def load(self):
+            if hangs.is_set() and os.getpid() == here:
+                released.wait(20)
+            return super().load()
+
+    source = Hangs(entry(1))
+    given = functools.partial(Runtime, watch=True, sweep=0.1, backoff=0.1)
+    with given(source, modules={"m": Plain}, deadline=0.3) as runtime:
+        hangs.set()
+        outcome = runtime.reload()
+        child = os.fork()
+        if not child:
+            code = 1
+            with contextlib.suppress(BaseException):
+                source.set(entry(2))
+                runtime.wait(generation=2, timeout=10)
+                code = 0
+            os._exit(code)
+        code = ended(child)
+        released.set()
+
+        assert outcome.reason == "source_unavailable"
+        assert code == 0

@@ -7,6 +7,7 @@ import attrs
 import pytest
 
 from midflight import Applied, Document, Plan, Rejected, hookimpl
+from midflight._values import FrozenDict
 from midflight.errors import InvalidConfigurationError
 from midflight.testing import wait_until
 
@@ -233,7 +234,7 @@ def test_a_plan_is_of_one_generation(bench):
             seen.append((set(change.diff.old.modules), set(change.modules)))
             return Plan.full(change.diff, "noted")
 
-    class Moving(dict):
+    class Moving(FrozenDict):
         def values(self):
             """Let a change come in between, when the modules are compared."""
             while waiting:

@@ -7,6 +7,7 @@ import concurrent.futures
 import contextlib
 import threading
 import time
+from typing import Any
 
 import attrs
 import pytest
@@ -188,6 +189,37 @@ def test_an_end_that_is_cancelled_stops_all_the_same(crowded, scripted, stopped)
     crowded(main)
 
     assert (runtime.running, stopped) == (False, ["a"])
+
+
+def test_an_end_needs_no_thread_of_the_loops_own(crowded):
+    """A module may keep them all, until it is stopped."""
+    over = threading.Event()
+
+    class Works:
+        work: Any
+
+        def __init__(self, name):
+            pass
+
+        @hookimpl
+        async def start(self):
+            self.work = asyncio.get_running_loop().run_in_executor(None, over.wait, 10)
+
+        @hookimpl
+        async def stop(self):
+            over.set()
+            await self.work
+
+    ended = []
+
+    async def main():
+        async with Runtime(FakeSource(document(1)), modules={"m": Works}, shutdown=5):
+            pass
+        ended.append(over.is_set())
+
+    crowded(main)
+
+    assert ended == [True]
 
 
 def test_a_loop_that_ends_while_a_start_is_cancelled_stops_it(
