@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
 from urllib.parse import quote
 
 import pytest
 
 from midflight import Runtime
-from midflight.errors import SourceUnavailableError
+from midflight.errors import PluginError, SourceUnavailableError
 from midflight.testing import SourceContract, TcpProxy, wait_until
 from midflight_etcd import EtcdSource
 
@@ -149,3 +150,30 @@ def test_an_address_without_host_or_key_is_refused(url):
     """The error shows how one is written, and not what was given."""
     with pytest.raises(ValueError, match="etcd://host:2379#/path/of/key"):
         EtcdSource(url)
+
+
+@pytest.mark.parametrize(
+    "password", ["hu#sh", "hu/sh", "hu?sh", "1#hu", "1/hu", "1?hu"]
+)
+def test_a_password_that_is_not_encoded_is_not_shown(password):
+    """What ends an address in the midst of a password is refused, without it."""
+    with pytest.raises(PluginError, match="of a password percent-encoded") as caught:
+        Runtime(f"etcd://shop:{password}@127.0.0.1:1#/k")
+
+    assert "hu" not in "".join(traceback.format_exception_only(caught.value))
+
+
+@pytest.mark.parametrize("password", ["hu@sh", "hu:sh", "hu[sh]", "hu\u2100sh"])
+def test_a_password_may_have_any_other_character(password):
+    """Nothing else of it needs to be encoded, and none of it is in the name."""
+    source = EtcdSource(f"etcd://shop:{password}@127.0.0.1:1,[::1]:2/?timeout=1#/k")
+
+    assert source.name == "etcd://shop@127.0.0.1:1,[::1]:2#/k"
+
+
+def test_all_of_a_password_is_sent(guarded, password):
+    """One with a colon and an `@` is taken as it is."""
+    login = f"shop:{quote(password, '@:')}"
+    source = EtcdSource(f"etcd://{login}@{guarded.server.address}#{guarded.key}")
+
+    assert source.hash() == guarded.source.hash()

@@ -147,9 +147,11 @@ def test_a_uri_takes_options_behind_its_hash(page):
     ("url", "options"),
     [
         ("ftp://h.example/a", {}),
-        ("https:///pass:word@h.example/a", {}),
+        ("https:///pass:hush@h.example/a", {}),
         ("//h.example/a", {}),
-        ("https://h.example:pass/word", {}),
+        ("https://h.example:pass/hush", {}),
+        ("https://ops:pass#hush@h.example/a", {}),
+        ("https://ops:1#hush@h.example/a", {}),
         ("https://h.example/a", {"poll": "0"}),
         ("https://h.example/a", {"timeout": "soon"}),
         ("https://h.example/a", {"timeout": "inf"}),
@@ -163,7 +165,16 @@ def test_wrong_options_are_refused_at_once(url, options):
     with pytest.raises(ValueError) as caught:  # noqa: PT011  # what it may not say is below
         HttpSource(url, **options)
 
-    assert "word" not in str(caught.value)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["hu#sh", "hu/sh", "hu?sh", "1#hush"])
+def test_a_password_that_is_not_encoded_is_not_shown(password):
+    """Where its `#` begins the options, what follows is not told as the name of one."""
+    with pytest.raises(ValueError, match="of a password percent-encoded") as caught:
+        HttpSource.from_uri(f"//ops:{password}@h.example/a.yaml")
+
+    assert "sh" not in str(caught.value).replace("shop.yaml", "")
 
 
 def test_the_first_address_that_answers_is_asked(page):

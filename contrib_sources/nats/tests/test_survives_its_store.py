@@ -75,6 +75,22 @@ def test_a_bucket_made_anew_is_read(runtime, lone_bucket):
     wait_until(lambda: rate(runtime) == 2, "the configuration of the new bucket", 3)
 
 
+@pytest.mark.parametrize("is_anew", [True, False], ids=["anew", "purged"])
+def test_a_bucket_without_a_revision_has_no_such_key(runtime, lone_bucket, is_anew):
+    """One that was made anew, or whose stream was purged; its next put is followed."""
+    if is_anew:
+        lone_bucket.drop()
+        lone_bucket.make()
+    else:
+        stream = f"KV_{lone_bucket.name}"
+        lone_bucket.server.do(lambda jetstream: jetstream.purge_stream(stream))
+    wait_until(lambda: "there is no such key" in str(error(runtime)), "the error", 3)
+
+    assert rate(runtime) == 1
+    lone_bucket.put("rate: 2")
+    wait_until(lambda: rate(runtime) == 2, "the next configuration", 3)
+
+
 def test_the_token_of_a_bucket_made_anew_is_another(lone_bucket):
     """The same revision of another bucket is not taken for what was read."""
     source = NatsSource(lone_bucket.server.url(lone_bucket.name))
@@ -211,14 +227,28 @@ def test_a_refused_password_is_not_shown(shared, bucket, caplog):
         "nats://ada:hush@127.0.0.1#bucket/*",
         "nats://ada:hush@127.0.0.1#b.cket/key",
         "http://ada:hush@127.0.0.1#bucket/key",
+        "nats://ada:hush#1@127.0.0.1#bucket/key",
+        "nats://ada:hush/1@127.0.0.1#bucket/key",
+        "nats://ada:hush?1@127.0.0.1#bucket/key",
+        "nats://ada:1#hush@127.0.0.1#bucket/key",
+        "nats://ada:1/hush@127.0.0.1#bucket/key",
+        "nats://ada:1?hush@127.0.0.1#bucket/key",
     ],
 )
 def test_what_is_wrong_in_a_url_is_said_without_a_password(url):
     """Each mistake is told when the source is made, in words that hide the login."""
-    with pytest.raises(ValueError, match="is not as nats://") as caught:
+    with pytest.raises(ValueError, match="is written as nats://") as caught:
         NatsSource(url)
 
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["hu@sh", "hu:sh", "hu[sh]", "hu\u2100sh"])
+def test_a_password_may_have_any_other_character(password):
+    """Nothing else of it needs to be encoded, and none of it is in the name."""
+    source = NatsSource(f"nats://ada:{password}@a.b:1,[::1]/?timeout=1#bucket/k%3Dey")
+
+    assert source.name == "nats://a.b:1,[::1]#bucket/k=ey"
 
 
 def test_a_reference_that_leads_nowhere_is_named(tmp_path):

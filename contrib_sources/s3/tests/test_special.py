@@ -82,6 +82,10 @@ def test_a_uri_has_bucket_key_and_options(item):
         ("//b/k?timeout=inf", "timeout"),
         ("//b/k?pol=1", "pol"),
         ("//AKIDSING:s1ngs-n0t@b/k", "boto3 finds them"),
+        ("//AKIDSING:s1ngs/n0t@b/k", "boto3 finds them"),
+        ("//AKIDSING:s1ngs[n0t]@b/k", "boto3 finds them"),
+        ("//AKIDSING:s1ngs-n0t\u2100@b/k", "boto3 finds them"),
+        ("//b/k#1.yaml", "`#` as %23"),
     ],
 )
 def test_wrong_uris_are_refused_at_once(rest, word):
@@ -213,6 +217,21 @@ def test_a_version_that_is_not_kept_is_a_key_error(item):
     for version in ("nonsense", "0" * 32):
         with pytest.raises(KeyError):
             runtime.read_version(version)
+
+
+def test_the_mark_of_a_deletion_is_no_version(item):
+    """It holds no document, whether it is the newest or not."""
+    runtime = Runtime(item.source())
+    item.remove()
+    listed = item.client.list_object_versions(Bucket=item.bucket)
+    (mark,) = (each["VersionId"] for each in listed["DeleteMarkers"])
+
+    for version in (mark, "nonsense"):
+        with pytest.raises(KeyError):
+            runtime.read_version(version)
+    item.change()
+    with pytest.raises(KeyError):
+        runtime.read_version(mark)
 
 
 def test_a_deleted_object_comes_back(item):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 import threading
 from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 import attrs
 
@@ -17,26 +18,25 @@ from midflight import Document, Fault, Loaded, Place, Runtime, errors, hookimpl
 from midflight.following import Following
 from midflight_etcd._gateway import EtcdError, Gateway
 
+_HOST = r"(?:[\w.-]+|\[[\w:.%]+\])(?::\d+)?"
+_URL = rf"(?:etcd:)?//(?:([^/?#]*)@)?({_HOST}(?:,{_HOST})*)/?(?:\?([^@#]*))?#([^@#]+)"
+
 
 class EtcdSource:
-    """The text of one key; its version is the key's revision.
-
-    It takes `etcd://user@host:2379,host2:2379?tls=true#/key`; options by name win.
-    """
+    """The text of a key, `etcd://user@host:2379#/key`; README has the options."""
 
     def __init__(self, url: str, **options: Any) -> None:
-        parts = urlsplit(url.removeprefix("etcd:"))
-        login, _, hosts = parts.netloc.rpartition("@")
-        if not (hosts and parts.fragment):
-            msg = "an etcd source is written as etcd://host:2379#/path/of/key"
-            raise ValueError(msg)
-        named = zip(["user", "password"], map(unquote, login.split(":")), strict=False)
-        options = {**dict(named), **dict(parse_qsl(parts.query)), **options}
-        self._format, user = options.pop("format", "yaml"), options["user"]
+        if not (found := re.fullmatch(_URL, url.strip())):  # which may hold a password
+            msg = "an etcd source is written as etcd://host:2379#/path/of/key, with "
+            raise ValueError(msg + "`#`, `/`, `?`, `@` of a password percent-encoded")
+        login, hosts, query, key = found.groups("")
+        user, _, password = map(unquote, login.partition(":"))
+        named = {"user": user, "password": password, **dict(parse_qsl(query))}
+        self._format = (options := named | options).pop("format", "yaml")
         self._etcd = Gateway(hosts.split(","), **options)
-        self._key = unquote(parts.fragment).encode()
+        self._key, user = unquote(key).encode(), self._etcd.user
         self._newest, self._told = 0, threading.local()
-        self.name = f"etcd://{user and f'{user}@'}{hosts}#{parts.fragment}"
+        self.name = f"etcd://{user and f'{user}@'}{hosts}#{key}"
 
     @classmethod
     def from_uri(cls, rest: str) -> EtcdSource:

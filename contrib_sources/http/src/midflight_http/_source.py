@@ -67,13 +67,13 @@ class _Line:  # the connection of one request, which another thread may cut
                     yield getattr(event, "data", event)
 
 
-def _url(text: str) -> httpx2.URL:
+def _url(text: str) -> httpx2.URL:  # what is refused may hold a password
     with contextlib.suppress(httpx2.InvalidURL):
-        url = httpx2.URL(text).copy_with(fragment=None)
-        if url.scheme in {"http", "https"} and url.host:
-            return url
-    msg = "the URL is none such as https://config.example.org/shop.yaml"
-    raise ValueError(msg)  # without it: it may hold a password
+        url, is_torn = httpx2.URL(text), "@" in str(text).partition("#")[2]
+        if url.scheme in {"http", "https"} and url.host and not is_torn:
+            return url.copy_with(fragment=None)
+    msg = "the URL is none such as https://config.example.org/shop.yaml, with "
+    raise ValueError(msg + "`#`, `/`, `?`, `@` of a password percent-encoded")
 
 
 @attrs.define(eq=False, repr=False)
@@ -104,8 +104,8 @@ class HttpSource:
     @classmethod
     def from_uri(cls, rest: str) -> Self:
         """Make a source of a URL, with its options behind a `#`, as in `#poll=1`."""
-        url, _, options = rest.partition("#")
-        return cls(f"{cls._scheme}:{url}", **httpx2.QueryParams(options))  # type: ignore[arg-type]  # converted
+        url = str(_url(f"{cls._scheme}:{rest}"))  # refused before an option is named
+        return cls(url, **httpx2.QueryParams(rest.partition("#")[2]))  # type: ignore[arg-type]  # converted
 
     @hookimpl
     def hash(self) -> str:

@@ -6,27 +6,27 @@ import os
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote
 
 from midflight.errors import PluginError
 
-_HOST = r"([^\[\],:#]+|\[[^\],]+\])(:\d+)?"
-_FORM = rf"nats://{_HOST}(,{_HOST})*#[\w-]+/[\w=./-]+"  # no `*`, which means any
+_HOST = r"(?:[\w.-]+|\[[\w:.%]+\])(?::\d+)?"
+_URL = rf"nats://(?:([^/?#]*)@)?({_HOST}(?:,{_HOST})*)/?(?:\?([^@#]*))?#([^@#]+)"
+_KEY = re.compile(r"([\w-]+)/([\w=./-]+)", re.ASCII)  # no `*`, which means any
 _OPTIONS = "credentials", "format", "password", "timeout"
 
 
 def parsed(url: str, given: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Return name, format, stream, subject, timeout; and the options of the client."""
-    parts = urlsplit(re.sub(r"\$\{([^{}]*)\}", _value, url))
-    login, _, hosts = parts.netloc.rpartition("@")
+    found = re.fullmatch(_URL, re.sub(r"\$\{([^{}]*)\}", _value, url).strip())
+    login, hosts, query, path = found.groups("") if found else [""] * 4
     user, _, password = map(unquote, login.partition(":"))
-    bucket, _, key = unquote(parts.fragment).partition("/")
-    name = f"{parts.scheme}://{hosts}#{bucket}/{key}"
-    query = {"password": password, **dict(parse_qsl(parts.query)), **given}
-    credentials, form, secret, timeout = (query.pop(each, None) for each in _OPTIONS)
-    if query or not re.fullmatch(_FORM, name, re.ASCII):
-        msg = f"`{name}` is not as nats://127.0.0.1:4222?timeout=5#bucket/key"
-        raise ValueError(msg)
+    options = {"password": password, **dict(parse_qsl(query)), **given}
+    credentials, form, secret, timeout = (options.pop(each, None) for each in _OPTIONS)
+    if options or not (at := _KEY.fullmatch(unquote(path))):
+        msg = "a NATS source is written as nats://127.0.0.1:4222?timeout=5#bucket/key, "
+        raise ValueError(msg + "with `#`, `/`, `?`, `@` of a password percent-encoded")
+    name = f"nats://{hosts}#{at[0]}"
     limit = float(timeout or 5)
     client: dict[str, Any] = dict.fromkeys(("connect_timeout", "ping_interval"), limit)
     client |= {"max_reconnect_attempts": 1, "max_outstanding_pings": 1}
@@ -34,7 +34,7 @@ def parsed(url: str, given: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     client |= {"user": user or None, "password": secret or None}
     client |= {"servers": [f"nats://{host}" for host in hosts.split(",")]}
     client |= {"user_credentials": credentials or None, "token": secret or user or None}
-    return (name, form or "yaml", f"KV_{bucket}", f"$KV.{bucket}.{key}", limit), client
+    return (name, form or "yaml", f"KV_{at[1]}", f"$KV.{at[1]}.{at[2]}", limit), client
 
 
 def _value(found: re.Match[str]) -> str:

@@ -44,7 +44,7 @@ class NatsSource:
     async def hash(self) -> str:
         """Tell the newest revision; of a bucket made anew the numbers begin again."""
         found, _ = await self._revision()
-        return f"{found.version}@{found.at:.3f}"
+        return f"{found.version}@{found.at or 0:.3f}"
 
     @hookimpl
     async def load(self, runtime: Runtime) -> Loaded:

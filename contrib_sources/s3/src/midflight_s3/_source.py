@@ -7,11 +7,12 @@ import itertools
 import json
 import os
 import random
+import re
 import threading
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Self
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote
 
 import attrs
 
@@ -30,12 +31,11 @@ class S3Source(Bucket):
     @classmethod
     def from_uri(cls, rest: str) -> Self:
         """Make a source of what follows `s3:`, as in `//bucket/shop.yaml?region=…`."""
-        parts = urlsplit(rest)
-        key, options = unquote(parts.path[1:]), dict[str, Any](parse_qsl(parts.query))
-        if "@" in parts.netloc or not (parts.netloc and key):
-            msg = "write s3://bucket/key, without credentials: boto3 finds them"
+        if not (found := re.fullmatch(r"//([\w.-]+)/([^?#]+)(\?[^#]*)?", rest)):
+            msg = "write s3://bucket/key (`#` as %23), no credentials: boto3 finds them"
             raise ValueError(msg)
-        return cls(parts.netloc, key, **options)
+        bucket, key, query = found.groups("")
+        return cls(bucket, unquote(key), **dict[str, Any](parse_qsl(query[1:])))
 
     @hookimpl
     def hash(self) -> str:
@@ -98,13 +98,12 @@ class S3Source(Bucket):
     @hookimpl
     def read_version(self, version: str | int, runtime: Runtime) -> Loaded:
         """Read one version that is kept, or raise `KeyError`."""
-        try:
-            found = self._read(VersionId=str(version))
-        except MissingError:  # such as an ETag: that of the head?
-            found = self._read()
-            if _version(found[0]) != version:
-                raise KeyError(version) from None
-        return self._loaded(found, runtime)
+        for which in ({"VersionId": str(version)}, {}):  # or an ETag: that of the head?
+            with contextlib.suppress(MissingError):  # perhaps of a deletion
+                found = self._read(**which)
+                if which or _version(found[0]) == version:
+                    return self._loaded(found, runtime)
+        raise KeyError(version)
 
     @hookimpl
     def stop(self) -> None:
