@@ -62,7 +62,7 @@ def test_history_keeps_the_newest_versions():
     assert [each.version for each in listed] == [4, 3]
     assert (listed[0].author, listed[0].message) == ("ada", "rate 3")
     assert listed[0].digest == document(3).digest
-    with pytest.raises(LookupError, match="keeps no version 1"):
+    with pytest.raises(KeyError, match="keeps no version 1"):
         source.read_version(1)
 
 

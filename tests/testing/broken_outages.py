@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import sys
 import urllib.error
 import urllib.request
@@ -33,13 +34,14 @@ class Page:
     """Keeps its contract."""
 
     name = "page"
+    timeout: float | None = 2  # s
 
     def __init__(self, port):
         self.url = f"http://127.0.0.1:{port}/app.json"
         self.ended = False
 
     def get(self):
-        with urllib.request.urlopen(self.url, timeout=5) as answer:
+        with urllib.request.urlopen(self.url, timeout=self.timeout) as answer:
             return answer.read().decode()
 
     @hookimpl
@@ -127,6 +129,54 @@ class Blabbing(Page):
 class TestBlabbing(TestPage):
     kind = Blabbing
     breaks = ("test_an_outage_leaves_the_last_good_in_force",)
+
+
+class Confessing(Page):
+    """Says its password when it begins to follow a server that is gone."""
+
+    @hookimpl
+    def watch(self, notify):
+        def follow(ending):
+            try:
+                self.get()
+            except urllib.error.URLError as exc:
+                raise OSError("cannot log in with hunter2") from exc
+            ending.wait()
+
+        return Following(self.name, follow)
+
+
+class TestConfessing(TestPage):
+    kind = Confessing
+    breaks = ("test_an_outage_leaves_the_last_good_in_force",)
+
+
+class Chatting(Page):
+    """Logs its password, by a logger of its own, as any client might."""
+
+    def get(self):
+        logging.getLogger("page").info("logged in with hunter2")
+        return super().get()
+
+
+class TestChatting(TestPage):
+    kind = Chatting
+    breaks = ("test_an_outage_leaves_the_last_good_in_force",)
+
+
+class Trusting(Page):
+    """Waits for an answer as long as it takes."""
+
+    timeout = None
+
+
+class TestTrusting(TestPage):
+    kind = Trusting
+    breaks = ("test_a_silent_server_does_not_hold_a_read",)
+
+    @pytest.fixture
+    def patience(self):
+        return 0.3
 
 
 class Resigned(Page):

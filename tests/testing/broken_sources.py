@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import threading
 import time
 
@@ -307,3 +308,17 @@ class TestTalkative(TestBoard):
         "test_the_name_shows_no_secret",
         "test_no_error_and_no_log_shows_a_secret",
     )
+
+
+class Chatting(Board):
+    """Logs its password, by a logger of its own, as any client might."""
+
+    @hookimpl
+    def load(self):
+        logging.getLogger("board").info("logged in with hunter2")
+        return super().load()
+
+
+class TestChatting(TestBoard):
+    kind = Chatting
+    breaks = ("test_no_error_and_no_log_shows_a_secret",)

@@ -1,7 +1,7 @@
 """Sources that break what a watch, a runtime's life or a fork asks of them.
 
-`breaks` names the clauses that turn red. The sound ones are `broken_sources.TestBoard`
-and `MemorySource`.
+`breaks` names the clauses that turn red. The other sound one is
+`broken_sources.TestBoard`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import socket
 import threading
 
 import pytest
 
 from midflight import hookimpl
-from midflight.testing import FakeSource, SourceContract, WritableSourceContract
-from midflight_plugins.memory import MemorySource
+from midflight.testing import FakeSource, SourceContract
 
 
 class TestFake(SourceContract):
@@ -35,6 +35,27 @@ class TestFake(SourceContract):
     @pytest.fixture
     def patience(self):
         return self.waits
+
+
+class Pooled(FakeSource):
+    """Keeps what its first read opened until `stop`, which is allowed."""
+
+    kept = None
+
+    @hookimpl
+    def load(self):
+        self.kept = self.kept or socket.socket()
+        return super().load()
+
+    @hookimpl
+    def stop(self):
+        kept, self.kept = self.kept, None
+        if kept is not None:
+            kept.close()
+
+
+class TestPooled(TestFake):
+    kind = Pooled
 
 
 class Deaf(FakeSource):
@@ -172,75 +193,3 @@ class Parental(FakeSource):
 class TestParental(TestFake):
     kind = Parental
     breaks = ("test_a_forked_child_reads_for_itself",)
-
-
-# -- that can be written -----------------------------------------------------------
-
-
-class TestMemory(WritableSourceContract):
-    kind: type[MemorySource] = MemorySource
-    breaks: tuple[str, ...] = ()
-
-    @pytest.fixture
-    def source(self):
-        return self.kind({"platform": 0})
-
-
-class Forgetful(MemorySource):
-    """Stores nothing."""
-
-    def put(self, *_):
-        return 2
-
-
-class TestForgetful(TestMemory):
-    kind = Forgetful
-    breaks = ("test_a_put_is_what_is_loaded_next",)
-
-
-class Careless(MemorySource):
-    """Stores whatever the version."""
-
-    def put(self, document, *_):
-        return self.set(document)
-
-
-class TestCareless(TestMemory):
-    kind = Careless
-    breaks = (
-        "test_a_put_on_an_old_version_is_refused",
-        "test_a_put_of_the_same_is_no_new_version",
-        "test_one_of_many_writers_wins",
-    )
-
-
-class Rewording(MemorySource):
-    """Writes into the text that it is given."""
-
-    def put(self, document, expected_version, author, message, text):
-        text = text and f"# put by {author}\n{text}"
-        return super().put(document, expected_version, author, message, text)
-
-
-class TestRewording(TestMemory):
-    kind = Rewording
-    breaks = ("test_a_text_is_kept_to_the_byte",)
-
-
-class Backward(MemorySource):
-    """Lists the oldest version first."""
-
-    @hookimpl
-    def history(self, limit):
-        return super().history(100)[::-1]
-
-
-class TestBackward(TestMemory):
-    kind = Backward
-    breaks = ("test_every_version_can_be_read_again",)
-
-
-class TestUnwritable(TestFake, WritableSourceContract):
-    """It has no `put` at all."""
-
-    breaks = ("test_a_put_is_what_is_loaded_next",)

@@ -43,6 +43,34 @@ LEAKY = """
         def refused_config(self):
             return {"wrong": 1}
 """
+KEEPING = """
+    from __future__ import annotations
+    import contextlib
+    import socket
+
+    import pytest
+    from midflight import hookimpl
+    from midflight.testing import FakeSource, SourceContract
+
+    opened = []
+
+    class Keeping(FakeSource):
+        @hookimpl
+        def watch(self, notify):
+            opened.append(socket.socket())
+            return contextlib.nullcontext()
+
+    class TestKeeping(SourceContract):
+        @pytest.fixture
+        def source(self):
+            yield Keeping()
+            for each in opened:
+                each.close()
+
+        @pytest.fixture
+        def patience(self):
+            return 0.2
+"""
 BEFORE = """
     def test_of_something_else():
         forget()
@@ -70,3 +98,12 @@ def test_a_clause_is_not_blamed_for_what_was_there(run):
 
     assert blamed(said) == []
     assert "2 passed" in said
+
+
+def test_a_clause_says_where_to_close_what_is_left(run):
+    """What a watch opens and what a read opens end at different times."""
+    said = run(KEEPING, "-k", "leaves_nothing_behind")
+
+    end = "end what a watch begins at its exit; what a read opens, in `stop`"
+    assert f"left open for 0.2 s: {end}" in said
+    assert "left open for 0.2 s: close it in `stop`" in said

@@ -238,8 +238,12 @@ class Belongings:
         self._threads = set(threading.enumerate())
         self._descriptors = _descriptors()
 
-    def wait_until_back(self, seconds: float) -> None:
+    def wait_until_back(self, seconds: float, advice: str) -> None:
         """Wait until no thread and no descriptor is left that was not there.
+
+        Args:
+            seconds: how long to wait at the most.
+            advice: what to do about those that stay.
 
         Raises:
             AssertionError: naming those that stay.
@@ -247,7 +251,7 @@ class Belongings:
         with contextlib.suppress(AssertionError):
             wait_until(lambda: not self._more(), seconds=seconds)
         more = self._more()
-        assert more == [], f"left open for {seconds:g} s"
+        assert more == [], f"left open for {seconds:g} s: {advice}"
 
     def _more(self) -> list[str]:
         names = [t.name for t in set(threading.enumerate()) - self._threads]

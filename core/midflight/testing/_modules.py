@@ -157,7 +157,7 @@ class ModuleContract(OwnGarbage):
         for _ in range(5):
             _live(make(), config)
 
-        before.wait_until_back(patience)
+        before.wait_until_back(patience, "close it in `stop`")
 
     # -- preparing ---------------------------------------------------------------
 
@@ -182,7 +182,7 @@ class ModuleContract(OwnGarbage):
         for _ in range(5):
             running.discard(running.prepare(typed))
 
-        belongings.wait_until_back(patience)
+        belongings.wait_until_back(patience, "close it in `discard`")
         assert running.probe() == before
 
     def test_refuses_before_anything_changed(

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn, Self
 
@@ -141,19 +141,29 @@ class Server:
         if self.process is None:
             return
         self.process.send_signal(signal.SIGSTOP)  # it starts no more of them
-        pids = [self.process.pid, *_children_of(self.process.pid)]
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        pids = self._pids()
+        _send(pids, signal.SIGKILL)
         self._gone(pids)
 
     def stop(self) -> None:
         """Ask the server to end, as an operator does; wait until it has."""
         if self.process is None:
             return
-        pids = [self.process.pid, *_children_of(self.process.pid)]
+        pids = self._pids()
         self.process.send_signal(self.farewell)
         self._gone(pids)
+
+    @contextlib.contextmanager
+    def silenced(self) -> Iterator[None]:
+        """Hold its processes meanwhile: connections are taken, and nothing answered."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)  # it starts no more of them
+        pids = self._pids()
+        try:
+            _send(pids, signal.SIGSTOP)
+            yield
+        finally:
+            _send(pids, signal.SIGCONT)
 
     def finish(self) -> None:
         """End the server for good and remove its folder."""
@@ -163,6 +173,10 @@ class Server:
         self._guard.wait(_PATIENCE)
 
     # -- inside ------------------------------------------------------------------
+
+    def _pids(self) -> list[int]:
+        assert self.process is not None
+        return [self.process.pid, *_children_of(self.process.pid)]
 
     def _found(self) -> str:
         path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))
@@ -198,6 +212,12 @@ def _children_of(pid: int) -> list[int]:
         tasks = Path(f"/proc/{pid}/task").glob("*/children")
         return [int(child) for task in tasks for child in task.read_text().split()]
     return []
+
+
+def _send(pids: Sequence[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _is_alive(pid: int) -> bool:

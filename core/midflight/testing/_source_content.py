@@ -126,6 +126,7 @@ class ContentClauses(SourceFixtures):
         acts = [act for act in (invalidate, remove) if act is not None]
         if not (secrets and acts):
             pytest.skip("no `secrets`" if acts else "no `invalidate`, no `remove`")
+        caplog.set_level(logging.INFO)  # what it and its client log as well
         caplog.set_level(logging.DEBUG, "midflight")
         shown = []
         with runtime_of(source, watch=True) as runtime:

@@ -40,7 +40,7 @@ class RunningClauses(SourceFixtures):
             with runtime_of(source, watch=True) as runtime:
                 runtime.reload()
 
-        before.wait_until_back(patience)
+        before.wait_until_back(patience, "close it in `stop`")
 
     def test_a_stopped_source_can_be_read_again(self, source: object) -> None:
         """After the end of one runtime another one reads the same source object."""

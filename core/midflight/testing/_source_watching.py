@@ -91,10 +91,11 @@ class WatchingClauses(SourceFixtures):
     ) -> None:
         """Neither a thread nor a descriptor outlives the exit."""
         with calls.watch(lambda: None):
-            pass
+            calls.load()  # what this opens may stay until `stop`
         before = Belongings()
         for _ in range(5):
             with calls.watch(lambda: None):
                 calls.load()
 
-        before.wait_until_back(patience)
+        advice = "end what a watch begins at its exit; what a read opens, in `stop`"
+        before.wait_until_back(patience, advice)

@@ -12,7 +12,7 @@ import pytest
 from midflight._document import Document
 from midflight.errors import ConflictError
 from midflight.testing._calls import SourceCalls
-from midflight.testing._source_fixtures import SourceFixtures
+from midflight.testing._source_fixtures import Act, SourceFixtures, given
 from midflight.testing._source_reading import in_threads
 
 _ROUNDS = 10  # of writers at once
@@ -61,6 +61,27 @@ class WritingClauses(SourceFixtures):
         assert calls.document() == head
 
     @pytest.mark.usefixtures("writable")
+    def test_a_first_put_replaces_nothing(self, calls: SourceCalls) -> None:
+        """A put on no version is refused where something is stored."""
+        head = calls.document()
+        with pytest.raises(ConflictError):
+            _put(calls, _other(head, 1), None)
+
+        assert calls.document() == head
+
+    @pytest.mark.usefixtures("writable")
+    def test_a_put_after_a_deletion_is_a_first_one(
+        self, calls: SourceCalls, remove: Act | None
+    ) -> None:
+        """A put on no version is stored where nothing is stored any more."""
+        document = _other(calls.document(), 1)
+        given(remove, "remove")()
+        version = _put(calls, document, None)
+
+        assert calls.document() == document
+        assert calls.load().version == version
+
+    @pytest.mark.usefixtures("writable")
     def test_one_of_many_writers_wins(self, calls: SourceCalls) -> None:
         """Of puts on one version at once, one is stored and the others are refused."""
         document, numbers = calls.document(), itertools.count()
@@ -81,7 +102,10 @@ class WritingClauses(SourceFixtures):
 
     @pytest.mark.usefixtures("writable")
     def test_every_version_can_be_read_again(self, calls: SourceCalls) -> None:
-        """History lists versions newest first, and each gives its document."""
+        """History lists versions newest first, and each gives its document.
+
+        A version that is not kept gives none, and an entry names no digest but its own.
+        """
         if not (calls.has("history") and calls.has("read_version")):
             pytest.skip("no `history`")
         puts = {}
@@ -92,6 +116,10 @@ class WritingClauses(SourceFixtures):
 
         assert [each.version for each in listed] == [*reversed(puts)]
         assert (listed[0].author, listed[0].message) == ("ada", "why")
+        wrong = [e.version for e in listed if e.digest not in ("", puts[e.version])]
+        assert wrong == [], "a digest is that of the document that was put, or empty"
+        with pytest.raises(KeyError):
+            calls.call("read_version", version=_unknown(listed[0].version))
         for version, digest in puts.items():
             read = calls.call("read_version", version=version).document
             document = (
@@ -102,6 +130,14 @@ class WritingClauses(SourceFixtures):
 
 def _other(document: Document, number: int) -> Document:
     return Document.from_mapping({**document.as_mapping(), "contract": {"n": number}})
+
+
+def _unknown(version: str | int) -> str | int:
+    """Return a version of the same form that there is not."""
+    if isinstance(version, int):
+        return version + 1_000
+    other = version.translate(str.maketrans("0123456789abcdef", "123456789abcdef0"))
+    return other if other != version else f"{version}0"
 
 
 _HEAD: Any = object()

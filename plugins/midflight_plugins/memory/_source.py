@@ -149,13 +149,13 @@ class MemorySource:
         """Return one version that is kept.
 
         Raises:
-            LookupError: if it is not.
+            KeyError: if it is not.
         """
         with self._lock:
             stored = {str(each.listed.version): each for each in self._stored}
         if str(version) not in stored:
             msg = f"{self.name} keeps no version {version}"
-            raise LookupError(msg)
+            raise KeyError(msg)
         return self._loaded(stored[str(version)])
 
     # -- inside ------------------------------------------------------------------
