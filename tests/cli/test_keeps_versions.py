@@ -241,6 +241,18 @@ def test_put_replaces_a_head_that_is_wrong(put, shelf):
     assert "version 2" in put(SECOND).stdout
 
 
+def test_a_wrong_version_is_named_to_whoever_expects_none(put, shelf):
+    """The refusal says what is there, what is wrong with it and its number."""
+    put(SECOND)
+    bad = {**entry(shelf, 1), "text": "a: [1"}
+    (shelf / "1.json").write_text(json.dumps(bad))
+    told = put(SECOND, "--expect", "none", code=4).stderr
+
+    assert f"{URI}: what is there is no valid configuration: {URI}@1:1:" in told
+    assert "E_SYNTAX" in told
+    assert told.endswith("to replace just that: --expect 1\n")
+
+
 def test_the_author_may_come_from_the_environment(put, shelf, monkeypatch):
     """`--author` wins over MIDFLIGHT_AUTHOR, which wins over user and host."""
     put(FIRST)
@@ -309,6 +321,108 @@ def test_an_unknown_outcome_names_the_way_to_resolve_it():
 def test_what_cannot_be_written_is_a_usage_error(midflight, shelf, words, says):
     """A source that keeps no versions, or a version itself, takes no put."""
     assert says in midflight(*words, code=2).stderr
+
+
+# -- put, where no version is kept -----------------------------------------------------
+
+
+def test_put_replaces_a_file(midflight, folder):
+    """A file has no versions: what it holds is what a put is based on."""
+    first = midflight("put", "app.yaml", "-", "-m", "x", stdin=SECOND).stdout
+    again = midflight("put", "app.yaml", "-", "-m", "x", stdin=SECOND).stdout
+
+    assert (folder / "app.yaml").read_text() == SECOND
+    assert again.startswith(f"unchanged: {first.partition(':')[0]} is the same")
+
+
+def replacing(midflight, uri):
+    """Return the options that a refused put tells for its replacement."""
+    told = midflight("put", uri, "-", "-m", "x", stdin=SECOND, code=4).stderr
+    way = told.splitlines()[-1].removeprefix("to replace just that: ")
+
+    assert "what is there is no valid configuration: app.yaml:1:10: E_SYNTAX" in told
+    return way.split(" ")
+
+
+def test_put_mends_a_file_once_it_is_told_what_it_replaces(midflight, folder):
+    """What is wrong has no history; it is replaced when its token is named."""
+    (folder / "app.yaml").write_text("modules: [")
+    expect = replacing(midflight, "app.yaml")
+    midflight("put", "app.yaml", "-", "-m", "x", *expect, stdin=SECOND)
+
+    assert (folder / "app.yaml").read_text() == SECOND
+
+
+@pytest.mark.parametrize("since", [b"modules: {", FIRST])
+def test_put_mends_nothing_that_came_since(midflight, folder, since):
+    """The token is that of what was wrong; another content stays, be it wrong too."""
+    (folder / "app.yaml").write_text("modules: [")
+    expect = replacing(midflight, "app.yaml")
+    (folder / "app.yaml").write_bytes(since)
+    midflight("put", "app.yaml", "-", "-m", "x", *expect, stdin=SECOND, code=4)
+
+    assert (folder / "app.yaml").read_bytes() == since
+
+
+def test_a_refused_put_shows_no_value(midflight, folder):
+    """What was found in the place of something else may be a secret."""
+    (folder / "app.yaml").write_text("modules: hunter2\n")
+    told = midflight("put", "app.yaml", "-", "-m", "x", stdin=SECOND, code=4).stderr
+
+    assert "app.yaml:1:10: E_TYPE" in told
+    assert "hunter2" not in told
+
+
+BOARD = """
+import pathlib
+
+from midflight import hookimpl
+from midflight.errors import ConflictError, SourceUnavailableError
+
+
+class Board:
+    \"\"\"Takes only what is put first; what is put later it knows no version for.\"\"\"
+
+    def __init__(self, path):
+        self.name, self.path = f"board:{path}", pathlib.Path(path)
+
+    @classmethod
+    def from_uri(cls, rest):
+        return cls(rest)
+
+    @hookimpl
+    def load(self, runtime):
+        return runtime.parse(self.path.read_bytes(), "yaml", self.name)
+
+    @hookimpl
+    def put(self, expected_version):
+        if self.path.exists():
+            raise ConflictError(f"{self.name}: {expected_version} is not the head")
+
+
+class Hashed(Board):
+    @hookimpl
+    def hash(self):
+        return self.path.read_text()
+"""
+
+
+def test_what_has_no_version_to_expect_is_repaired_elsewhere(
+    midflight, install, folder
+):
+    """Where no `--expect` can do it, none is told: the store has tools of its own."""
+    points = "board = board:Board\nhashed = board:Hashed\n"
+    install("board", BOARD, f"[midflight.sources]\n{points}")
+    (folder / "b").write_text("a:[")
+    words = ("app.yaml", "-m", "x")
+    board = midflight("put", "board:b", *words, code=4).stderr
+    hashed = midflight("put", "hashed:b", *words, code=4).stderr
+    refused = midflight("put", "hashed:b", *words, "--expect", "a:[", code=4).stderr
+
+    assert "no valid configuration: board:b:1:" in board
+    assert board.endswith("\nrepair it where it is stored, with the tools for that\n")
+    assert hashed.endswith("\nto replace just that: --expect 'a:['\n")
+    assert "takes no token for a version; repair it where it is stored" in refused
 
 
 # -- history -------------------------------------------------------------------------

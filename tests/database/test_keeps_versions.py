@@ -94,7 +94,7 @@ def test_a_version_may_be_given_as_text(runtime):
     assert runtime.read_version("1")[0] == document(1)
 
 
-@pytest.mark.parametrize("version", [9, "9", "x", "", 1.5])
+@pytest.mark.parametrize("version", [9, "9", "x", "", " 1", 2**63, 2**64, -1, 1.5])
 def test_a_version_that_is_not_kept_is_a_key_error(runtime, version):
     """`KeyError` names source and version."""
     put(runtime, 1, None)

@@ -169,6 +169,29 @@ def test_a_block_that_blocks_nothing_is_told(site):
     told = site.serve("app.yaml", "-p", "no:lmap", "-p", "no:lamp", "-p", "no:log")
 
     assert "`no:lmap` blocks nothing" in told
+    assert "did you mean `lamp`?" in told
+    assert told.count("blocks nothing") == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("lmap", "lamp"),
+        ("acme_lmap", "acme-lamp"),
+        ("modul:lamp", "module:lamp"),
+        ("lgo", "log"),
+    ],
+)
+@pytest.mark.parametrize("command", [["check", "app.yaml"], ["plugins"]])
+def test_a_command_warns_of_a_block_that_blocks_nothing(site, command, word, meant):
+    """It goes on: what the word names may be installed where it is meant for."""
+    site.install("acme-lamp", {"modules:lamp": "Kind"})
+    site.write("app.yaml")
+
+    told = site.run(*command, "-p", f"no:{word}", "-p", "no:log", "-p", "no:lamp")
+
+    assert f"warning: `no:{word}` blocks nothing: " in told
+    assert f"did you mean `{meant}`?\n" in told
     assert told.count("blocks nothing") == 1
 
 

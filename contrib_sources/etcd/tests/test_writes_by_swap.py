@@ -90,6 +90,21 @@ def test_the_first_put_makes_the_key(store):
     assert runtime.read()[1].version == version
 
 
+def test_what_cannot_be_read_is_replaced_by_its_token(store):
+    """Where there is no version to tell, the token of what is there says it all."""
+    runtime = Runtime(store.source)
+    store.write("modules: [")
+    token = runtime.source(store.source).invoke("hash")
+    with pytest.raises(ConflictError):
+        runtime.put(DOCUMENT, expected_version=token[:-1])
+    version = runtime.put(DOCUMENT, expected_version=token)
+    document, loaded = runtime.read()
+
+    assert (document, loaded.version) == (DOCUMENT, version)
+    with pytest.raises(ConflictError):
+        runtime.put(DOCUMENT, expected_version=token)
+
+
 def test_a_deletion_meanwhile_is_a_conflict(store):
     """What was deleted is not brought back by who did not know."""
     runtime = Runtime(store.source)

@@ -132,7 +132,8 @@ def test_history_says_who_and_why(bucket):
     assert (first.version, first.author, first.digest) == (1, "", "")
     assert runtime.read()[1].author == said["author"]
     assert runtime.read_version(1)[0].sections == {"rate": 1}
-    for strange in (7, "first"):
+    bucket.delete()
+    for strange in (3, 7, "first", 2**63, 2**64):
         with pytest.raises(KeyError, match=f"no version {strange}"):
             runtime.read_version(strange)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import subprocess
+import traceback
 
 import pytest
 
@@ -19,6 +20,10 @@ from midflight_redis import RedisSource, TlsRedisSource
         ("redis://:hu/sh@127.0.0.1/0#k", "no URL of a Redis"),
         ("http://:hush@127.0.0.1/0#k", "no URL of a Redis"),
         ("redis:#k", "no URL of a Redis"),
+        ("redis://:hush@127.0.0.1:65536/0#k", "no URL of a Redis"),
+        ("redis://:hush@127.0.0.1:none/0#k", "no URL of a Redis"),
+        ("redis://:hush@127.0.0.1/none#k", "no URL of a Redis"),
+        ("redis://:hush@[none]/0#k", "no URL of a Redis"),
         ("redis://127.0.0.1/0?timeout=soon#k", "soon"),
     ],
 )
@@ -28,6 +33,45 @@ def test_what_is_wrong_in_a_url_is_said_without_a_password(url, says):
         RedisSource(url)
 
     assert "hu" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+@pytest.mark.parametrize(
+    "password",
+    [
+        "hu#sh",
+        "hu/sh",
+        "hu?sh",
+        "22#hush",
+        "22/hush",
+        "22?hush",
+        "1@22#hush",
+        "1/[hush",
+    ],
+)
+def test_a_password_that_is_not_encoded_is_not_shown(password, key):
+    """What ends an address in the midst of a password is refused, without it."""
+    url = f"redis://ada:{password}@127.0.0.1/0#k"
+    for make in (Runtime, lambda url: RedisSource(url, key=key)):
+        with pytest.raises((PluginError, ValueError)) as caught:
+            make(url)
+        shown = "".join(traceback.format_exception_only(caught.value))
+
+        assert "of a password percent-encoded" in shown
+        assert "hu" not in shown
+
+
+@pytest.mark.parametrize(
+    "password", ["hu@sh", "hu:sh", "hu[sh]", "hu[sh", "hu\u2100sh"]
+)
+def test_a_password_may_have_any_other_character(password):
+    """Nothing else of it needs to be encoded; it is sent, and not in the name."""
+    source = RedisSource(f"redis://ada\u2100:{password}@[::1]:1/2?timeout=1#k%40k")
+    told = source._client.connection_pool.connection_kwargs
+
+    assert source.name == "redis://[::1]:1/2#k%40k"
+    assert (told["username"], told["password"]) == ("ada\u2100", password)
+    assert (told["host"], told["port"], told["db"]) == ("::1", 1, 2)
 
 
 def test_a_reference_that_leads_nowhere_is_named():
@@ -48,6 +92,7 @@ def test_a_password_comes_from_a_file_or_an_option(shared, key, tmp_path, passwo
         RedisSource(f"redis://:{reference}@127.0.0.1:{shared.port}#{key}"),
         RedisSource(bare, key=key, password=password),
         RedisSource(bare, key=key, password="${MIDFLIGHT_TEST_REDIS}"),
+        RedisSource(f"redis://:old@127.0.0.1:{shared.port}#{key}", password=password),
     ]
 
     assert len({source.hash() for source in sources}) == 1

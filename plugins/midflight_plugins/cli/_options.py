@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from midflight_plugins.cli._given import Given
+from midflight_plugins.cli._idle import warned
 from midflight_plugins.cli._kinds import Kind, Seconds, uri_of
 from midflight_plugins.cli._listener import Listener
 from midflight_plugins.cli._settings import BY_NAME, SETTINGS
@@ -126,6 +127,7 @@ plugin_option = click.option(
     "--plugin",
     "plugins",
     multiple=True,
+    callback=warned,
     metavar="NAME",
     help="Let a cross-cutting plugin of another distribution take part; `no:NAME` "
     "blocks any plugin, also one of ours. Repeatable.",

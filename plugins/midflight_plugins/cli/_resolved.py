@@ -139,15 +139,3 @@ def ignored(settings: Settings) -> list[str]:
     aside = settings.file.aside if settings.file else ""
     wins = f"{aside} has [tool.midflight] too; {NAME} is read instead"
     return [*([wins] if aside else []), *misspelt()]
-
-
-def idle(plugins: Sequence[str]) -> list[str]:
-    """Return a sentence for each `no:WORD` that keeps nothing away: a typo, perhaps."""
-    return [
-        f"`{word}` blocks nothing: nothing that is installed is called so"
-        for word in dict.fromkeys(plugins)
-        if word.startswith("no:")
-        and all(
-            e.state != "blocked" for e in PluginRegistry().without([word]).entries()
-        )
-    ]

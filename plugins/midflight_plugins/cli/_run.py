@@ -19,12 +19,13 @@ import click
 from midflight import Applied, Held, Outcome, Runtime, Unchanged, hookimpl
 from midflight.errors import MidflightError
 from midflight_plugins.cli._exits import Exit
+from midflight_plugins.cli._idle import idle
 from midflight_plugins.cli._layers import administered
 from midflight_plugins.cli._logs import configure
 from midflight_plugins.cli._notify import notify, reloading
 from midflight_plugins.cli._options import Sources
 from midflight_plugins.cli._passwords import redacted
-from midflight_plugins.cli._resolved import Settings, idle, ignored
+from midflight_plugins.cli._resolved import Settings, ignored
 from midflight_plugins.cli._state_dir import directory_of, made
 from midflight_plugins.cli._text import plural
 

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import attrs
 import click
 
 from midflight import Document, Loaded, hookimpl
@@ -25,6 +26,7 @@ from midflight_plugins.cli._passwords import redacted
 if TYPE_CHECKING:
     from midflight import PluginRegistry, Runtime
 
+_REPAIR = "repair it where it is stored, with the tools for that"
 _PINNED = re.compile(r"(?P<uri>.+)@(?P<version>\d+)", re.DOTALL)
 
 
@@ -157,16 +159,15 @@ def stored(
             )
     except ConflictError as exc:
         if expected is None:
-            msg = f"{redacted(uri)}: there is a version already"
-            error = ConflictError(msg)
-            error.add_note(f"see it: midflight get {shlex.quote(redacted(uri))}")
-            raise error from exc
+            raise _taken(runtime, uri) from exc
         if isinstance(expected, int):
             base, newest = (
                 shlex.quote(redacted(f"{uri}@{expected}")),
                 shlex.quote(redacted(uri)),
             )
             exc.add_note(f"see what came since: midflight diff {base} {newest}")
+        elif expected == _token(runtime, uri):
+            exc.add_note(f"this source takes no token for a version; {_REPAIR}")
         raise
     return version, version != expected
 
@@ -175,12 +176,52 @@ def head(runtime: Runtime) -> str | int | None:
     """Return the version at the head of a source, `None` if there is none yet.
 
     Where the head cannot be read, since it is wrong or was never put, the history
-    tells. If that is silent too, the put will say what is the matter.
+    tells. If that is silent too, the put will say what is the matter. What has neither
+    version nor history is known by the token of what was read.
     """
+    token = None
     with contextlib.suppress(InvalidConfigurationError, SourceUnavailableError):
-        return runtime.read()[1].version
+        loaded = runtime.read()[1]
+        if loaded.version is not None:
+            return loaded.version
+        token = loaded.token
     with contextlib.suppress(MidflightError, OSError):
         return next((each.version for each in runtime.history(1)), None)
+    return token
+
+
+def _taken(runtime: Runtime, uri: str) -> ConflictError:
+    """Return the refusal of what expected nothing, with the way on.
+
+    What is wrong is not replaced unless its version is named: without a history it
+    would be lost.
+    """
+    name = redacted(uri)
+    # Before it is read: what comes in between must not be replaced unseen.
+    version = head(runtime)
+    version = _token(runtime, uri) if version is None else version
+    try:
+        runtime.read()
+    except InvalidConfigurationError as exc:
+        told = (attrs.evolve(f, found="", expected="", hint="") for f in exc.faults[:1])
+        what = "".join(f": {fault}" for fault in told)
+        error = ConflictError(f"{name}: what is there is no valid configuration{what}")
+        way = f"to replace just that: --expect {shlex.quote(str(version))}"
+        error.add_note(_REPAIR if version is None else way)
+        return error
+    except MidflightError:
+        pass
+    error = ConflictError(f"{name}: there is a version already")
+    error.add_note(f"see it: midflight get {shlex.quote(name)}")
+    return error
+
+
+def _token(runtime: Runtime, uri: str) -> str | None:
+    """Return the token of what is there now, be it wrong."""
+    with contextlib.suppress(MidflightError, OSError):
+        source = runtime.source(uri_of(uri))
+        token: str | None = source.invoke("hash") if source.has("hash") else None
+        return token
     return None
 
 

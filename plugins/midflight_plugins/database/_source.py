@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from midflight_plugins.database._store import Store
 
 _log = logging.getLogger("midflight.database")
+_NUMBERS = range(1, 2**63)  # of versions
 
 
 class DatabaseSource:
@@ -180,11 +181,10 @@ class DatabaseSource:
             KeyError: it is not.
             InvalidConfigurationError: it is not as it was stored, or has faults.
         """
-        try:
-            number = int(version)
-        except ValueError:
+        number = int(version) if str(version).isdecimal() else 0
+        if number not in _NUMBERS:
             msg = f"{self.name} keeps no version {version}"
-            raise KeyError(msg) from None
+            raise KeyError(msg)
         row = self._store.version(self.key, number)
         name = f"{self.name}@{number}"
         actual = hashlib.sha256(row.data).hexdigest()

@@ -81,8 +81,8 @@ class EtcdSource:
         self, document: Document, expected_version: Any, text: Any, runtime: Runtime
     ) -> int:
         """Swap the text if the key has that revision; author and message are lost."""
-        head, base, _ = self._read()
-        if str(base) == str(expected_version or 0):
+        head, base, token = self._read()
+        if str(expected_version or 0) in {str(base), token}:
             data = self._written(document, (text, head), runtime)
             if data == head:
                 return base

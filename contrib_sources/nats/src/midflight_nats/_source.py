@@ -126,9 +126,9 @@ class NatsSource:
     @hookimpl
     async def read_version(self, version: str | int, runtime: Runtime) -> Loaded:
         """Read one revision that the bucket keeps."""
-        number = int(version) if str(version).isdecimal() else 0
+        number = min(int(version), 2**63) if str(version).isdecimal() else 0
         found, data = await self._revision(number)
-        if str(found.version) != str(version):
+        if data is None or str(found.version) != str(version):
             msg = f"{self.name} keeps no version {version}"
             raise KeyError(msg)
         return self._loaded(found, data, runtime)

@@ -10,26 +10,29 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from midflight.errors import PluginError
 
+_HOST = r"(?:[\w.-]+|\[[\w:.%]+\])(?::\d+)?"
+_URL = rf"(rediss?://)(?:([^/?#]*)@)?({_HOST}(?:/\d*)?)(?:\?([^@#]*))?(?:#([^@#]*))?"
+
 
 def parsed(url: str) -> tuple[str, str, dict[str, str]]:
     """Return the URL for the client, that for errors, and what is the source's own."""
-    parts = urlsplit(filled(url, lambda value: quote(value, "")))
+    found = re.fullmatch(_URL, filled(url, lambda value: quote(value, "")).strip())
     try:
-        _ = parts.port
-    except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in {"redis", "rediss"} or not parts.hostname:
-        msg = "that is no URL of a Redis, as in redis://127.0.0.1:6379/0#key"
-        raise ValueError(msg)
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    own = {name: query.pop(name, "") for name in ["format", "timeout"]}
+        _ = found and urlsplit(f"//{found[3]}").port
+    except ValueError:  # `[a]`, or a port beyond 65535
+        found = None
+    if not found:
+        msg = "that is no URL of a Redis, as in redis://127.0.0.1:6379/0#key, with "
+        raise ValueError(msg + "`#`, `/`, `?`, `@` of a password percent-encoded")
+    scheme, login, where, text, key = found.groups("")
+    user, _, password = map(unquote, login.partition(":"))
+    query = dict(parse_qsl(text, keep_blank_values=True))
+    own = {name: query.pop(name, "") for name in ("format", "timeout")}
     if strange := [name for name in query if not name.startswith("ssl_")]:
         msg = f"unknown option `{strange[0]}`; known: `format`, `timeout`, `ssl_…`"
         raise ValueError(msg)
-    own |= {"key": unquote(parts.fragment), "password": unquote(parts.password or "")}
-    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
-    client = parts._replace(query=urlencode(query), fragment="")
-    return client.geturl(), bare.geturl(), own
+    own |= {"key": unquote(key), "password": password}
+    return f"{scheme}{quote(user, '')}@{where}?{urlencode(query)}", scheme + where, own
 
 
 def filled(text: str, form: Callable[[str], str] = str) -> str:
