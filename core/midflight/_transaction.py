@@ -316,7 +316,8 @@ class Transaction:
                 yield from self._again(module)
             except MidflightError as exc:
                 self._warn(f"module `{name}` could not be brought back: {exc}")
-                yield from self._quietly(module, "stop")
+                if module.participant is not old.participant:  # that has stopped
+                    yield from self._quietly(module, "stop")
                 module.state = "degraded"
         return tuple(name for name in names if working[name].state == "degraded")
 
@@ -334,5 +335,8 @@ class Transaction:
 def _by_age(works: list[_Work], old: Document) -> list[_Work]:
     """Return those whose old objects stop first, dependents before what they need."""
     found = {work.step.module: work for work in works if work.stops_first}
-    order = reversed(old.build_order) if found else ()
-    return [found[name] for name in order if name in found]
+    return [
+        found[name]
+        for name in (reversed(old.build_order) if found else ())
+        if name in found
+    ]

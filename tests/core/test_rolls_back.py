@@ -5,8 +5,8 @@ import copy
 
 import pytest
 
-from midflight import Applied, Failed, Health, Rejected, RolledBack
-from midflight.testing import wait_until
+from midflight import Applied, Failed, Health, Rejected, RolledBack, Runtime, hookimpl
+from midflight.testing import FakeModule, FakeSource, wait_until
 
 
 def assert_as_before(bench, value=1):
@@ -308,3 +308,41 @@ def test_the_oracle_sees_a_lost_prepared_thing(bench, fail):
     bench.discarded[:] = [*kept, kept[0]]
     with pytest.raises(AssertionError):
         assert_nothing_prepared_is_left(bench)
+
+
+def test_what_cannot_be_made_again_is_stopped_once():
+    """An object that was stopped to go back to is not stopped again for its heir."""
+    stops: list[int] = []
+
+    class Thrice(FakeModule):
+        made = 0
+
+        def __init__(self, name):
+            super().__init__(name)
+            Thrice.made += 1
+            self.number = Thrice.made
+            if self.number == 3:
+                msg = "no memory for a third"
+                raise MemoryError(msg)
+
+        @hookimpl
+        def reconfigure(self, config):
+            raise NotImplementedError
+
+        @hookimpl
+        def start(self, config):
+            if config["v"] == 2:
+                raise ValueError(config)
+
+        @hookimpl
+        def stop(self):
+            stops.append(self.number)
+
+    entry = {"name": "one", "type": "thrice", "config": {"v": 1}}
+    source = FakeSource({"modules": [entry]})
+    with Runtime(source, modules={"thrice": Thrice}, strategy="full") as runtime:
+        source.set({"modules": [entry | {"config": {"v": 2}}]})
+        outcome = runtime.reload()
+
+        assert outcome.degraded == ("one",)
+        assert stops == [1, 2]
