@@ -36,7 +36,7 @@ class PluginEntry:
     """One entry point, and what became of it.
 
     Args:
-        role: `source`, `module`, `strategy` or `plugin`.
+        role: `source`, `module`, `strategy`, `plugin`, `command` or `secret`.
         name: the entry point's name, which is the type name.
         distribution: the distribution that declares it.
         version: that distribution's version.

@@ -77,12 +77,12 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether the wanted configuration is in force."""
+        """Whether what is wanted is in force, or if `recalled`, the last good."""
         return isinstance(self, Applied) or self.reason is Reason.SAME_DIGEST
 
 
 class Applied(Outcome, name="applied"):
-    """All touched modules committed; the snapshot is the wanted document."""
+    """All touched modules committed; the snapshot is what was wanted, or recalled."""
 
 
 class Unchanged(Outcome, name="unchanged"):

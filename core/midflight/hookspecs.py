@@ -75,7 +75,7 @@ def hash(participant: str, runtime: Runtime) -> str | None:  # noqa: A001  # the
 
     Called: before a `load`, and at every sweep; not after a hint, if the last `load`
         told its own token.
-    Thread: the one that applies; never overlaps another hook of this source.
+    Thread: the one that applies; as to what it may overlap, it is as `load`.
     Arguments: `runtime` is the runtime that asks.
     Returns: a string, or `None` if there is no token cheaper than `load`. An equal
         token lets the core skip `load`; it is never used to label a document.
@@ -89,8 +89,11 @@ def load(participant: str, runtime: Runtime) -> Loaded | Mapping[str, Any]:
     """Read the whole configuration, in one read.
 
     Called: at start, at `reload`, at a retry, and whenever the token differs from that
-        of the last read, or is not known to be that read's own (see `Loaded.token`).
-    Thread: the one that applies; never overlaps another hook of this source.
+        of the last read, or is not known to be that read's own (see `Loaded.token`);
+        by `Runtime.check` and `read`.
+    Thread: the one that applies; for `check` and `read` the caller's, without a
+        deadline. Never overlaps `hash` or another `load`, unless that overran its
+        deadline; `put`, `history`, `read_version` and `watch` may run meanwhile.
     Arguments: `runtime` is the runtime that asks.
     Returns: `Loaded`, or a plain mapping. The core copies it; keep no claim on it.
     Raises: `InvalidConfigurationError` for content that is wrong, with every fault;
@@ -174,7 +177,7 @@ def transform(document: Document, runtime: Runtime) -> Document:
 
     Called: once for each load. Implement it as a wrapper round the core's identity:
         `document = yield`, then return another document.
-    Thread: the one that applies.
+    Thread: the one that applies; for `check` and `read` the caller's.
     Arguments: `document` is what was loaded, frozen.
     Returns: the document to use.
     Raises: `InvalidConfigurationError` rejects the content; any other exception fails

@@ -496,6 +496,8 @@ def test_a_plugin_need_not_be_hashable(bench):
     assert sorted(told) == [1, 2]
 
 
-def test_a_name_that_is_given_twice_is_one_plugin():
+def test_a_name_that_is_given_twice_is_one_plugin(caplog):
     """Naming a plugin of ours again does no harm."""
     Runtime(FakeSource(), plugins=["attrs", "attrs"])
+
+    assert caplog.messages == []

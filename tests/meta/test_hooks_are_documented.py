@@ -84,4 +84,7 @@ def test_the_reference_page_is_up_to_date(root):
 @pytest.mark.parametrize("name", HOOKS)
 def test_every_hook_has_a_test(name, tests_text):
     """Each hook is implemented or called by name in at least one test."""
-    assert re.search(rf'def {name}\(|"{name}"', tests_text)
+    implemented = rf"@hookimpl.*\n(?:\s*@.*\n)*\s*(?:async )?def {name}\("
+    called = rf'hook\.{name}\(|specname="{name}"|(?:call|invoke)\("{name}"'
+
+    assert re.search(f"{implemented}|{called}", tests_text)

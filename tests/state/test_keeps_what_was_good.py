@@ -306,11 +306,16 @@ def test_the_plugin_is_part_of_the_distribution(source, state_dir):
 def test_a_module_that_stays_is_not_written_out_again():
     """The second document differs in one module, and only that is encoded."""
     encoder = Encoder()
-    first = Document.from_mapping(config(1, site={"a": 1}))
-    second = Document.from_mapping(config(2, site={"a": 1}))
+    stays = {"name": "stays", "type": "fake"}
+    first, second = (
+        Document.from_mapping({"modules": [*config(n)["modules"], stays]})
+        for n in (1, 2)
+    )
 
     for document in (first, second, first):
         assert decode(encoder.encode(document)).digest == document.digest
+    anew = json.loads(encoder.patch(second))["modules"]
+    assert [each["name"] for each in anew] == ["web"]
 
 
 def test_secrets_that_a_source_hands_over_come_back_as_secrets():

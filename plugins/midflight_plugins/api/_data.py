@@ -125,7 +125,7 @@ def outcome_data(outcome: Outcome, most: int = _MOST) -> dict[str, Any]:
     }
 
 
-def plan_data(plan: Plan, most: int = _MOST) -> dict[str, Any]:
+def plan_data(plan: Plan) -> dict[str, Any]:
     """Return a plan as data."""
     return {
         "verdict": str(plan.verdict),
@@ -136,29 +136,28 @@ def plan_data(plan: Plan, most: int = _MOST) -> dict[str, Any]:
                 "action": step.action,
                 "module": step.module,
                 "reason": step.reason,
-                "paths": list(step.paths[:most]),
+                "paths": list(step.paths[:_MOST]),
             }
-            for step in plan.steps[:most]
+            for step in plan.steps[:_MOST]
         ],
         "steps_total": len(plan.steps),
     }
 
 
-def diff_data(diff: Diff, most: int = _MOST) -> dict[str, Any]:
+def diff_data(diff: Diff) -> dict[str, Any]:
     """Return what differs between two documents as data.
 
     Args:
         diff: of two documents as `transform` left them: a raw one shows its secrets.
-        most: how many names and changes are listed of each.
     """
     names = {
-        side: list(getattr(diff, side)[:most])
+        side: list(getattr(diff, side)[:_MOST])
         for side in ("added", "removed", "modified", "sections")
     }
     totals = {side: len(getattr(diff, side)) for side in names}
     changes = [
         {"path": dotted(each.path), **plain_data(each.sides)}
-        for each in itertools.islice(diff.key_changes(), most)
+        for each in itertools.islice(diff.key_changes(), _MOST)
     ]
     return {**names, "totals": totals, "changes": changes}
 

@@ -40,7 +40,7 @@ def writable(api: Api) -> Layer:
         msg = "the process is not running a configuration (yet); try again"
         raise StoppedError(msg)
     layer = overrides_layer(api.runtime.snapshot)
-    if layer is None or not hasattr(layer.participant.target, "rewrite"):
+    if layer is None:
         raise Problem(409, Code.E_PLUGIN, _NONE)
     return layer
 

@@ -10,6 +10,9 @@ from midflight import Document, Loaded
 if TYPE_CHECKING:
     from midflight.hookspecs import Layer
 
+# What the routes call, none of it a hook: an object that lacks one is another source.
+_METHODS = ("set", "unset", "rewrite", "keys", "head", "list")
+
 
 def raw_document(loaded: Loaded) -> Document:
     """Return the document that was loaded, before any plugin changed it."""
@@ -31,7 +34,7 @@ def overrides_layer(snapshot: Any) -> Layer | None:
     layers: Sequence[Layer] = snapshot.loaded.layers if snapshot.loaded else ()
     for layer in reversed(layers):
         target = getattr(layer.participant, "target", None)
-        if hasattr(target, "set") and hasattr(target, "unset"):
+        if all(hasattr(target, method) for method in _METHODS):
             return layer
     return None
 

@@ -6,7 +6,6 @@ import difflib
 import os
 import re
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlencode
@@ -58,7 +57,7 @@ class Url:
     text: str
     written: str = attrs.field(default="", eq=False)
 
-    def resolve(self, environ: Mapping[str, str] = os.environ) -> URL:
+    def resolve(self) -> URL:
         """Return the URL that SQLAlchemy takes, with what its references stand for.
 
         Raises:
@@ -70,14 +69,14 @@ class Url:
         text, values = self.text, {}
         whole = _REFERENCE.fullmatch(text)
         if whole:
-            text = _looked_up(whole[1], environ)
+            text = _looked_up(whole[1])
             if "#" in text:
                 msg = f"write the key behind the reference, as in {self}#default"
                 raise PluginError(msg)
         else:
             for number, name in enumerate(_REFERENCE.findall(text)):
                 mark = _MARK.format(number)
-                values[mark] = _looked_up(name, environ)
+                values[mark] = _looked_up(name)
                 text = text.replace(f"${{{name}}}", mark, 1)
         try:
             url = make_url(text)
@@ -109,10 +108,10 @@ class Url:
             {k: put_back(v) for k, v in url.query.items() if k not in _OWN},
         )
 
-    def scrub(self, text: str, environ: Mapping[str, str] = os.environ) -> str:
+    def scrub(self, text: str) -> str:
         """Take every secret of this URL out of a foreign text."""
         try:
-            url = self.resolve(environ)
+            url = self.resolve()
         except PluginError:
             return text
         values = [url.password, *(v for k, v in url.query.items() if _SECRET.search(k))]
@@ -193,7 +192,7 @@ def parsed(rest: str, **options: Any) -> tuple[Settings, str]:
         raise ValueError(msg)
     if whole := _REFERENCE.fullmatch(text):
         # Its options count too; the reference itself is looked up at each connect.
-        base, _, query = _looked_up(whole[1], os.environ).partition("?")
+        base, _, query = _looked_up(whole[1]).partition("?")
         written, own = Url(text, text), _options(query, base)[0]
     else:
         base, _, query = text.partition("?")
@@ -307,7 +306,7 @@ def _driver(name: str) -> str:
         raise PluginError(msg) from None
 
 
-def _looked_up(name: str, environ: Mapping[str, str]) -> str:
+def _looked_up(name: str) -> str:
     """Return what one reference stands for."""
     if name.startswith("file:"):
         path = name.removeprefix("file:")
@@ -317,7 +316,7 @@ def _looked_up(name: str, environ: Mapping[str, str]) -> str:
         except (OSError, UnicodeDecodeError) as exc:
             msg = f"`${{{name}}}`: {path} cannot be read: {type(exc).__name__}"
             raise PluginError(msg) from None
-    if name not in environ:
+    if name not in os.environ:
         msg = f"`${{{name}}}`: the environment variable `{name}` is not set"
         raise PluginError(msg)
-    return environ[name]
+    return os.environ[name]

@@ -62,10 +62,6 @@ class Lookup:
             self.found[reference] = found = last if same and last else found
         return found
 
-    def are_same(self, uses: Mapping[Reference, Found]) -> bool:
-        """Tell whether all of these references stand for the same as then."""
-        return all(self.find(reference) is found for reference, found in uses.items())
-
     def _find(self, reference: Reference, last: Found | None) -> Found:
         name, token = reference.rest, ""
         if not reference.scheme:

@@ -51,12 +51,12 @@ def named(given: str | None, environ: Mapping[str, str] = os.environ) -> Path | 
     return Path(found).expanduser() if found else None
 
 
-def candidates(environ: Mapping[str, str] = os.environ) -> list[Path]:
+def candidates() -> list[Path]:
     """Return the directories below `$XDG_STATE_HOME/midflight`, last used first.
 
     Each service has its own there, unless it is told otherwise.
     """
-    home = environ.get("XDG_STATE_HOME", "")
+    home = os.environ.get("XDG_STATE_HOME", "")
     home = home if home.startswith("/") else "~/.local/state"
     parent = Path(home).expanduser() / FOLDER
     found = [each for each in parent.iterdir() if each.is_dir()] if _is(parent) else []
