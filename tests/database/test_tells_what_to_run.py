@@ -45,7 +45,7 @@ def test_a_uri_is_shown_as_it_was_written(monkeypatch, rest, uri, masked, error)
     """References stay; a password that stands there is hidden, and this is said."""
     monkeypatch.setattr(
         "midflight_plugins.database._url._looked_up",
-        lambda name, _environ: "sqlite:////x.db" if name == "URL" else "x",
+        lambda name: "sqlite:////x.db" if name == "URL" else "x",
     )
     told = str(error(parsed(rest)[0].url))
     _, _, command = told.partition("run: ")

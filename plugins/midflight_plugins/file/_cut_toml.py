@@ -34,8 +34,7 @@ def cut(parsed: Parsed, count: int) -> tuple[int, list[int]] | None:
     if read(text[starts[-1] : end], Limits()) != parsed.value["modules"][-1:]:
         return None
     # A table that stands behind others may belong to whichever entry is the last.
-    behind = _toml.parse(text[end:], "", Limits())
-    if behind.faults or "modules" in behind.value:
+    if "modules" in (_toml.parse(text[end:], "", Limits()).value or ()):
         return None
     return 0, [*starts, end]
 
