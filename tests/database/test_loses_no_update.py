@@ -19,7 +19,7 @@ SCALE = float(os.environ.get("MIDFLIGHT_TEST_SCALE", "0.05"))
 PUTS, KILLS = int(20_000 * SCALE), max(3, int(20 * SCALE))
 BETWEEN_KILLS, DOWN = 3.0, 1.0  # s
 PAUSE = 0.25  # s, at most, before a writer tries again
-PATIENCE = 900 * SCALE + 120  # s
+PATIENCE = 900 * SCALE + 240  # s
 
 
 def written(number, base):
