@@ -12,7 +12,7 @@ from midflight_plugins.database import DatabaseSource
 
 CHANGES, TRIALS = 40, 10
 POLL, SWEEP = 0.1, 1.0  # s
-LIMIT = 3.0  # s, for poll + sweep and a busy machine
+LIMIT = 15.0  # s, for poll + sweep and a busy machine
 
 
 class Ordered(FakeModule):

@@ -8,6 +8,7 @@ import uuid
 
 import pytest
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 
 from midflight.testing import Server
 
@@ -60,8 +61,16 @@ class Bucket:
         self.make()
 
     def make(self, history=10):
+        """Make it; a NATS 2.9 that falls over a key being read meanwhile is revived."""
         config = {"bucket": self.name, "history": history}
-        self.server.do(lambda jetstream: jetstream.create_key_value(**config))
+        try:
+            self.server.do(lambda jetstream: jetstream.create_key_value(**config))
+        except NatsError:
+            if self.server.process.poll() is None:
+                raise
+            self.server.kill()
+            self.server.start()
+            self.make(history)
 
     def drop(self):
         self.server.do(lambda jetstream: jetstream.delete_key_value(self.name))

@@ -160,7 +160,7 @@ def test_a_listener_that_is_cut_off_is_replaced(
     with watched(settings, "app", lambda: hints.append(1)):
         proxy.freeze(new=True)
         system.put("app", "v: 2")
-        wait_until(lambda: hints, "a hint", 3)
+        wait_until(lambda: hints, "a hint", 10)
 
     assert proxy.accepted >= 2
 
