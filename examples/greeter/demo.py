@@ -1,6 +1,7 @@
 """Run the greeter, edit its file, break it, put it right: `python demo.py`.
 
-Everything happens in a copy in a temporary folder, on free ports of its own.
+Everything happens in a copy in a temporary folder, on free ports of its own. The file
+it starts with is its own too, whatever became of the one beside it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,22 @@ HERE = Path(__file__).parent
 SCRIPT = Path(sys.executable).with_name("midflight")
 COMMAND = "midflight run app.yaml --watch --module greeter=greeter:Greeter"
 PATIENCE = 20.0  # s, before the demo gives up on a line that does not come
+TEXT = """\
+# Edit this file while the service runs, and save it.
+modules:
+  - name: english
+    type: greeter
+    config:
+      port: 8801
+      greeting: hello
+      rate: 10 # answers per second
+
+  - name: french
+    type: greeter
+    config:
+      port: 8802
+      greeting: bonjour
+"""
 
 
 class Demo:
@@ -109,9 +126,8 @@ def play(show: Callable[[str], None]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         copy = shutil.copytree(HERE, Path(folder, "greeter"))
         port, other = free_ports()
-        file = copy / "app.yaml"
-        text = file.read_text().replace("8801", str(port)).replace("8802", str(other))
-        file.write_text(text)
+        text = TEXT.replace("8801", str(port)).replace("8802", str(other))
+        (copy / "app.yaml").write_text(text)
         demo = Demo(copy, show)
         with demo.service():
             demo.until("ready")

@@ -7,6 +7,7 @@ import importlib
 import re
 import shutil
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,19 @@ from midflight.testing import wait_until
 
 
 @pytest.fixture
-def greeter(root, monkeypatch):
+def example(root, tmp_path):
+    """Return a copy of the example."""
+    return shutil.copytree(root / "examples/greeter", tmp_path / "greeter")
+
+
+@pytest.fixture
+def greeter(example, monkeypatch):
     """Return the modules of the example, importable for this test."""
-    monkeypatch.syspath_prepend(root / "examples/greeter")
+    monkeypatch.syspath_prepend(example)
     names = ("greeter", "ask", "demo")
     yield {name: importlib.import_module(name) for name in names}
     for name in names:
-        monkeypatch.delitem("sys.modules", name, raising=False)
+        del sys.modules[name]
 
 
 @pytest.mark.xdist_group("pages")
@@ -54,6 +61,21 @@ def test_the_demo_leaves_nothing_behind(greeter, tmp_path, monkeypatch):
     assert not Path(told.partition("state in ")[2]).exists()
 
 
+@pytest.mark.xdist_group("pages")
+def test_the_demo_does_not_mind_an_edited_file(greeter, example):
+    """Who has tried the example first sees the same story."""
+    (example / "app.yaml").write_text("modules: [{name: mine, type: greeter}]\n")
+    greeter["demo"].play([].append)
+
+
+def test_the_file_of_the_example_is_valid(greeter, example):
+    """What the first command of README runs is accepted as it stands."""
+    types = {"greeter": greeter["greeter"].Greeter}
+    runtime = Runtime(f"file:{example / 'app.yaml'}", modules=types)
+
+    assert runtime.check() == ()
+
+
 def free_ports(count):
     """Return ports that nobody listens on."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
@@ -64,11 +86,10 @@ def free_ports(count):
 
 
 @pytest.fixture
-def service(greeter, root, tmp_path):
+def service(greeter, tmp_path):
     """Return a running greeter, its file, and the two ports it uses."""
     file = tmp_path / "app.yaml"
-    shutil.copy(root / "examples/greeter/app.yaml", file)
-    text, ports = file.read_text(), free_ports(2)
+    text, ports = greeter["demo"].TEXT, free_ports(2)
     for old, new in zip(("8801", "8802"), ports, strict=True):
         text = text.replace(old, str(new))
     file.write_text(text)
