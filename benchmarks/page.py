@@ -14,6 +14,7 @@ import pathlib
 import re
 
 import common
+import losses
 import plot
 import targets
 from results import Results
@@ -192,6 +193,7 @@ TABLES = {
     "admin": ("admin", admin),
     "livez": ("admin", whole("admin", "idle connections", *FIGURES, title="/livez")),
     "targets": ("changes", targets.rows),
+    "losses": ("edit_to_module", losses.rows),
     "versions": ("edit_to_module", versions),
 }
 

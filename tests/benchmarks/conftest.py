@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 
-NAMES = ("common", "compare", "page", "plot", "results", "run", "targets")
+NAMES = ("common", "compare", "losses", "page", "plot", "results", "run", "targets")
 MORE = ("changes", "shared")  # what these import
 
 
