@@ -63,21 +63,14 @@ WAYS = {
 }
 
 
-def passes(
-    kind: type, changes: list[int], rounds: int, paces: list[float]
-) -> dict[int, list[tuple]]:
-    """Return the milliseconds of whole passes and those of the modules, by size.
-
-    Before each that changes every module, the machine's pace takes its turn.
-    """
+def passes(kind: type, changes: list[int], rounds: int) -> dict[int, list[tuple]]:
+    """Return the milliseconds of whole passes and those of the modules, by size."""
     source = Shared(COUNT)
     found: dict[int, list[tuple]] = {changed: [] for changed in changes}
     with Runtime(source, watch=True, modules={"limiter": kind}) as runtime:
 
         def measure():
             for changed in changes * rounds:
-                if changed == COUNT:
-                    paces.append(common.pace())
                 source.edit(changed)
                 gc.collect()
                 time.sleep(PAUSE)
@@ -114,9 +107,8 @@ def main() -> None:
     for changed, samples in loops(options.sizes, rounds).items():
         head = {"modules": COUNT, "changed": changed, "way": floor}
         rows.append(head | common.summary(samples))
-    paces: list[float] = []
     for name, kind in WAYS.items():
-        for changed, pairs in passes(kind, options.sizes, rounds, paces).items():
+        for changed, pairs in passes(kind, options.sizes, rounds).items():
             own = common.summary([whole - theirs for whole, theirs in pairs])
             head = {"modules": COUNT, "changed": changed, "way": name}
             each = {"us for each changed": own["p50"] * 1e3 / changed}
@@ -124,10 +116,6 @@ def main() -> None:
                 "the modules' own, p50": common.summary([t for _, t in pairs])["p50"]
             }
             rows.append(head | own | each | theirs)
-    if paces:
-        way = f"allowed: {ALLOWED} ms, at the pace of this machine"
-        head = {"modules": COUNT, "changed": COUNT, "way": way}
-        rows.append(head | common.summary([ALLOWED * each for each in paces]))
     rows.sort(key=lambda row: row["changed"])
     common.report("Many modules changed, our own time, ms", rows, options.json)
 

@@ -133,9 +133,8 @@ def one_process(kind: str, url: str, options) -> list[dict]:
         uri, found, lost = f"{url}#bench-{count}", {}, {}
         with Committer(uri) as writer:
             bench = Bench(writer, common.Text(count))
-            rounds = 1 if options.quick else 3
-            for name, way in [*ways.items()] * rounds:
-                each, before = (60 if options.quick else 600) // rounds, bench.lost
+            for name, way in [*ways.items()] * 3:
+                each, before = 20 if options.quick else 200, bench.lost
                 found.setdefault(name, []).extend(bench.run(way, uri, each))
                 lost[name] = lost.get(name, 0) + bench.lost - before
         least = common.summary(found["floor, callback only"])["p50"]

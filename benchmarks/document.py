@@ -75,6 +75,19 @@ def timed(call) -> float:
     return (time.perf_counter() - began) * 1e3
 
 
+def uncollected(call):
+    """Return the same with the collector off, as Midflight reads a large document."""
+
+    def way() -> None:
+        gc.disable()
+        try:
+            call()
+        finally:
+            gc.enable()
+
+    return way
+
+
 def plain(count: int) -> dict:
     """Return the document as plain dictionaries, what a parser would give."""
     entries = [entry(at, 10) for at in range(count)]
@@ -163,6 +176,15 @@ def reading(folder: pathlib.Path, count: int) -> dict:
         import yaml
 
         ways["load: pyyaml.safe_load"] = lambda: timed(lambda: yaml.safe_load(whole))
+        if loader := getattr(yaml, "CSafeLoader", None):  # built with libyaml
+
+            def by_c():
+                return yaml.load(whole, loader)
+
+            ways["load: pyyaml.CSafeLoader"] = lambda: timed(by_c)
+            ways["load: pyyaml.CSafeLoader, collector off"] = lambda: timed(
+                uncollected(by_c)
+            )
     return ways
 
 
@@ -302,7 +324,7 @@ def main() -> None:
     """Measure every size."""
     sizes = {"nargs": "+", "type": int, "default": None}
     options = common.arguments("What a document costs.", sizes=sizes)
-    rounds = 5 if options.quick else 15
+    rounds = 4 if options.quick else 15
     usual = [10, 1_000] if options.quick else [10, 1_000, 10_000]
     rows = [row for n in options.sizes or usual for row in measure(n, rounds)]
     common.report("Reading and comparing a document, ms", rows, options.json)

@@ -42,11 +42,11 @@ class Wrapper:
         return (yield)
 
 
-def passes(count: int, number: int) -> tuple[dict, list[dict]]:
-    """Return a row on passes with one changed module of `count`, and their profile."""
+def passes(count: int, number: int) -> tuple[list[dict], list[dict]]:
+    """Return rows on passes with one changed module of `count`, and their profile."""
     source = Shared(count)
     gc.collect()
-    to_module, whole, idle = [], [], []
+    to_module, whole, first, idle = [], [], [], []
     profile = cProfile.Profile()
     with Runtime(source, watch=True, modules={"limiter": Limiter}) as runtime:
         module = runtime.module(source.module)
@@ -64,10 +64,11 @@ def passes(count: int, number: int) -> tuple[dict, list[dict]]:
                 assert module.at > began
                 to_module.append((module.at - began) * 1e3)
                 whole.append((ended - began) * 1e3)
-                time.sleep(PAUSE)
-                began = time.perf_counter()
-                source.notify()
-                idle.append((time.perf_counter() - began) * 1e3)
+                for looks in (first, idle):
+                    time.sleep(PAUSE)
+                    began = time.perf_counter()
+                    source.notify()
+                    looks.append((time.perf_counter() - began) * 1e3)
 
         def watched():
             for _ in range(number):
@@ -78,16 +79,17 @@ def passes(count: int, number: int) -> tuple[dict, list[dict]]:
 
         on_a_thread(measure)
         on_a_thread(watched)
-    reached, made = common.summary(to_module), common.summary(whole)
-    row = {
-        "modules": count,
-        "hint to module, min": reached["min"],
-        "p50": reached["p50"],
-        "p99": reached["p99"],
-        "whole pass, p50": made["p50"],
-        "nothing changed, p50": common.summary(idle)["p50"],
+    measured = {
+        "from the hint to the module": to_module,
+        "from the hint to the end": whole,
+        "nothing changed, the first look after a change": first,
+        "nothing changed, each further look": idle,
     }
-    return row, hottest(count, profile, number)
+    rows = [
+        {"modules": count, "what": what} | common.summary(samples)
+        for what, samples in measured.items()
+    ]
+    return rows, hottest(count, profile, number)
 
 
 def hottest(count: int, profile: cProfile.Profile, number: int) -> list[dict]:
@@ -139,8 +141,8 @@ def main() -> None:
     rows, hot = [], []
     for count in options.sizes:
         number = 20 if options.quick or count > 1000 else 100
-        row, profile = passes(count, number)
-        rows.append(row)
+        own, profile = passes(count, number)
+        rows += own
         hot += profile
     number = 2_000 if options.quick else 20_000
     common.report("Calls of a participant", calls(number), options.json)

@@ -89,7 +89,7 @@ def measure(count: int, *, quick: bool) -> list[dict]:
     ways = (SINGLE, LAYERED, TOP)
     found: dict[str, list[float]] = {way: [] for way in ways}
     lost = dict.fromkeys(ways, 0)
-    rounds, edits = (2, 25) if quick else (6, 50)
+    rounds, edits = (3, 17) if quick else (6, 50)
     for way in ways * rounds:
         gc.collect()
         with tempfile.TemporaryDirectory() as folder:

@@ -22,7 +22,7 @@ from midflight import Applied, Runtime
 from midflight_plugins.file import FileSource
 
 PATIENCE = 600.0  # s for one step: tracing makes a full parse several times longer
-WARM = 100  # reloads before those that count
+WARM = 1_200  # reloads before those that count: the API remembers 1,024 events
 PLAIN = "plain dictionaries, by json.loads"
 
 

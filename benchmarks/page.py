@@ -17,7 +17,8 @@ import common
 import losses
 import plot
 import targets
-from results import Results
+from changes import ALLOWED, COUNT
+from results import Results, read
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "explanation" / "performance.md"
@@ -60,13 +61,21 @@ def by_rename(rows: list[dict]) -> list[dict]:
     return [row for row in rows if row["writer"] in {"rename", "its API"} and row["n"]]
 
 
+def lasting(rows: list[dict], name: str, size: str, *figures: str) -> list[dict]:
+    """Return p50 of each name for each size, and more figures of its last size."""
+    last = {row[name]: row for row in rows}
+    return [
+        row | {f"{each}, last": cell(last[row[name]].get(each)) for each in figures}
+        for row in wide(rows, name, size)
+    ]
+
+
 def edit(run: Results) -> list[dict]:
     """Return p50 of each way for each size, p99 of the largest, and each n."""
     rows = by_rename(run.rows("edit_to_module"))
-    table = wide(rows, "way", "modules")
+    table = lasting(rows, "way", "modules", "p99")
     for row in table:
         own = [each for each in rows if each["way"] == row["way"]]
-        row |= {"p99, last": cell(own[-1]["p99"])}
         row |= {"n": ", ".join(str(each["n"]) for each in own)}
     return table
 
@@ -83,20 +92,41 @@ def ours(run: Results) -> list[dict]:
 
 
 def document(run: Results) -> list[dict]:
-    """Return p50 of each way for each size."""
+    """Return p50 of each way for each size, p99 and ratio of the largest."""
     rows = run.rows("document")
     joined = [row | {"way": f"{row['what']}: {row['way']}"} for row in rows]
-    return wide(joined, "way", "modules")
+    return lasting(joined, "way", "modules", "p99", "x naive")
 
 
 def changes(run: Results) -> list[dict]:
-    """Return p50 of each way for each number of changed modules."""
-    return wide(run.rows("changes"), "way", "changed")
+    """Return p50 of each way for each number of changed modules, and what was set."""
+    rows, slower = run.rows("changes"), targets.paces(run)
+    if rows and slower:
+        way = f"allowed: {ALLOWED} ms, at the pace of this machine"
+        rows = [*rows, {"way": way, "changed": COUNT, "p50": ALLOWED * slower[0]}]
+    return lasting(rows, "way", "changed", "p99", "us for each changed")
 
 
 def admin(run: Results) -> list[dict]:
-    """Return p50 of each way for each size."""
-    return wide(run.rows("admin"), "way", "entries")
+    """Return p50 of each way for each size, p99 and ratio of the largest."""
+    return lasting(run.rows("admin"), "way", "entries", "p99", "x caddy")
+
+
+def passes(run: Results) -> list[dict]:
+    """Return p50 of a pass with one changed module, and of a look, for each size."""
+    for part, title, rows in run:
+        if part == "hooks" and title.startswith("One changed") and "what" in rows[0]:
+            return lasting(rows, "what", "modules", "p99")
+    return []
+
+
+def stores(run: Results) -> list[dict]:
+    """Return the ways of each store, what is allowed counted at the pace of the run."""
+    rows, slower = run.rows("stores"), targets.paces(run)
+    if slower:
+        more = targets.STORES * (slower[0] - 1)
+        rows = [row | {"at its pace": row["allowed"] + more} for row in rows]
+    return only(rows, "store", "way", *FIGURES, "allowed", "at its pace")
 
 
 def restart(run: Results) -> list[dict]:
@@ -151,12 +181,19 @@ TABLES = {
     "idle": (
         "idle",
         whole(
-            "idle", "modules", "way", "CPU, ms a minute", "wakes a minute", "RSS, MB"
+            "idle",
+            "modules",
+            "way",
+            "s",
+            "CPU, ms a minute",
+            "wakes a minute",
+            "RSS, MB",
         ),
     ),
     "layers": ("layers", whole("layers", "modules", "case", *FIGURES, "x one file")),
     "reads": ("reads", whole("reads", "read", "p50", "p99", "x frozen slots")),
     "hooks": ("hooks", whole("hooks", "one call, us", *FIGURES)),
+    "passes": ("hooks", passes),
     "start": (
         "start",
         whole("start", "program", *FIGURES, "min above bare python", "peak RSS, MB"),
@@ -186,10 +223,7 @@ TABLES = {
             title="Followers",
         ),
     ),
-    "stores": (
-        "stores",
-        whole("stores", "store", "way", *FIGURES, "allowed", "at its pace"),
-    ),
+    "stores": ("stores", stores),
     "admin": ("admin", admin),
     "livez": ("admin", whole("admin", "idle connections", *FIGURES, title="/livez")),
     "targets": ("changes", targets.rows),
@@ -200,9 +234,11 @@ TABLES = {
 
 def measured(where: dict) -> str:
     """Return the line below a table."""
+    quick = ", a quick run" * where.get("quick", False)
     return (
-        f"*{where['at'][:10]}, commit {where['commit']}, Python {where['python']}, "
-        f"{where['cores']} cores of {where['processor']}, load {where['load']}*"
+        f"*{where['at'][:10]}{quick}, commit {where['commit']}, "
+        f"Python {where['python']}, {where['cores']} cores of {where['processor']}, "
+        f"load {where['load']}*"
     )
 
 
@@ -309,7 +345,8 @@ def main() -> None:
     parser.add_argument("results", nargs="+", type=pathlib.Path)
     parser.add_argument("--also", nargs="*", type=pathlib.Path, default=[])
     options = parser.parse_args()
-    write(Results(*options.results), [Results(path) for path in options.also])
+    run = read(parser, *options.results)
+    write(run, [read(parser, path) for path in options.also])
 
 
 if __name__ == "__main__":

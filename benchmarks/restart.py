@@ -37,6 +37,10 @@ with Runtime(f"file:{file}", modules={"limiter": Limiter}, state_dir=state or No
     print((time.clock_gettime(time.CLOCK_BOOTTIME) - began) * 1e3)
 """
 HERE = str(pathlib.Path(__file__).parent)
+PROGRAMS = {
+    "load": ("load, with digest", LOAD),
+    "process": ("process, until all modules run", RUN),
+}
 FULL = "parsed in full"
 
 
@@ -72,13 +76,12 @@ class Bench:
         return found | {name: self._start(program, self._state)}
 
 
-def measure(count: int, rounds: int) -> list[dict]:
+def measure(count: int, rounds: int, programs: list[str]) -> list[dict]:
     """Return a row for each way of a start, with its share of a full parse."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(pathlib.Path(folder), count)
-        programs = {"load, with digest": LOAD, "process, until all modules run": RUN}
-        for what, program in programs.items():
+        for what, program in map(PROGRAMS.get, programs):
             found: dict[str, list[float]] = {}
             for _ in range(rounds):
                 for way, sample in bench.ways(program).items():
@@ -95,10 +98,17 @@ def measure(count: int, rounds: int) -> list[dict]:
 def main() -> None:
     """Measure every size."""
     sizes = {"nargs": "+", "type": int, "default": None}
-    options = common.arguments("A restart with a large YAML file.", sizes=sizes)
-    rounds = 1 if options.quick else 4
+    programs = {"nargs": "+", "choices": PROGRAMS, "default": [*PROGRAMS]}
+    options = common.arguments(
+        "A restart with a large YAML file.", sizes=sizes, programs=programs
+    )
+    rounds = 3 if options.quick else 5
     usual = [1_000] if options.quick else [1_000, 10_000]
-    rows = [row for n in options.sizes or usual for row in measure(n, rounds)]
+    rows = [
+        row
+        for n in options.sizes or usual
+        for row in measure(n, rounds, options.programs)
+    ]
     common.report("Restart, ms", rows, options.json)
 
 

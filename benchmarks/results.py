@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import pathlib
 
 # What stands in a row about the figures, and not about what was measured.
 FIRST_FIGURE = "n"
 PROFILE = {"function", "own, ms"}  # columns of tables that say where time goes
+FOUND = {"large libraries it imports"}  # columns of texts that were found, as figures
+PAIR = {"min", "p50"}  # compared together
+# What follows from the rows of others, or is said by what is not ours.
+ELSEWHERE = {"allowed", "at its pace", "the modules' own, p50"}
 
 
 class Results:
@@ -15,6 +20,10 @@ class Results:
 
     Args:
         paths: folders of a run, or files of it; later ones win.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: a file has no results, or none has.
     """
 
     def __init__(self, *paths: pathlib.Path) -> None:
@@ -22,9 +31,20 @@ class Results:
         for path in paths:
             files = sorted(path.glob("*.json")) if path.is_dir() else [path]
             for file in files:
-                self._tables[file.stem] = json.loads(file.read_text("utf-8"))
+                try:
+                    tables = json.loads(file.read_text("utf-8"))
+                except ValueError as exc:
+                    raise ValueError(f"no results of a run: {file}: {exc}") from exc
+                if not tables or not isinstance(tables, list):
+                    raise ValueError(f"no results of a run: {file}")
+                self._tables[file.stem] = tables
         if not self._tables:
-            raise SystemExit(f"no results in {', '.join(map(str, paths))}")
+            raise ValueError(f"no results in {', '.join(map(str, paths))}")
+
+    @property
+    def parts(self) -> list[str]:
+        """The benchmarks that it has."""
+        return [*self._tables]
 
     def __iter__(self):
         """Yield part, title and rows of each table."""
@@ -43,26 +63,37 @@ class Results:
         return self._tables[name][0]["machine"]
 
 
+def read(parser: argparse.ArgumentParser, *paths: pathlib.Path) -> Results:
+    """Return what is kept there; end the program, with a sentence, if nothing is."""
+    try:
+        return Results(*paths)
+    except (OSError, ValueError) as exc:
+        parser.error(str(exc))
+
+
 def identity(row: dict) -> tuple:
     """Return what tells a row from the others of its table."""
     if FIRST_FIGURE in row:
         return tuple(row.values())[: list(row).index(FIRST_FIGURE)]
     return tuple(
         value
-        for at, value in enumerate(row.values())
-        if isinstance(value, str) or (at == 0 and isinstance(value, int))
+        for at, (name, value) in enumerate(row.items())
+        if name not in FOUND
+        and (isinstance(value, str) or (at == 0 and isinstance(value, int)))
     )
 
 
 def figures(row: dict) -> list[dict[str, float]]:
-    """Return what to compare: `min` and `p50` together, or each figure by itself."""
-    if PROFILE & {*row} or not row.get(FIRST_FIGURE, 1):
+    """Return what to compare: `min` and `p50` together, all else by itself."""
+    if not row.get(FIRST_FIGURE, 1):
         return []
-    both = {name: row[name] for name in ("min", "p50") if name in row}
-    if both:
-        return [both]
-    return [
-        {name: value}
+    alone = {
+        name: value
         for name, value in row.items()
-        if isinstance(value, float) and "x " not in name and "%" not in name
-    ]
+        if isinstance(value, float)
+        and name not in ELSEWHERE
+        and "x " not in name
+        and "%" not in name
+    }
+    both = {name: alone.pop(name) for name in (*alone,) if name in PAIR}
+    return [both] * bool(both) + [{name: alone[name]} for name in alone]

@@ -33,7 +33,8 @@ PARTS = (
 SIZES = ("--sizes", "10", "1000", "10000")
 QUICK = {"memory": SIZES, "admin": SIZES, "restart": ("--sizes", "1000", "10000")}
 # What is measured once more with ruamel.yaml in pure Python, and kept by another name.
-PURE = {"restart": ("restart-pure", ("--quick", "--sizes", "10000"))}
+PROCESS = ("--quick", "--sizes", "10000", "--programs", "process")
+PURE = {"restart": ("restart-pure", PROCESS)}
 
 
 def run(part: str, folder: pathlib.Path, *, quick: bool) -> str:
@@ -88,7 +89,7 @@ def main() -> int:
     (folder / "tables.md").write_text(whole, "utf-8")
     print(about(folder))
     print(f"kept in {folder}")
-    if options.page:
+    if options.page and any(folder.glob("*.json")):
         page.write(Results(folder), [])
     return int(any(": ended with" in text for text in texts))
 

@@ -32,9 +32,9 @@ def connected(port: int) -> http.client.HTTPConnection:
 
 
 class Store:
-    """One key of a store; `name`, `package` and `program` say what it needs."""
+    """One key of a store; `name`, `library` and `program` say what it needs."""
 
-    name = package = program = ""
+    name = library = program = ""
     turns = 1  # for one of others: more where the wait for the next look is chance
     server_type: type[Server] = Server
 
@@ -47,6 +47,8 @@ class Store:
         distribution = cls.name.partition("-")[0]
         if importlib.util.find_spec(f"midflight_{distribution}") is None:
             return f"pip install ./contrib_sources/{distribution}"
+        if cls.library and not common.version(cls.library.partition("[")[0]):
+            return f"pip install '{cls.library}'"
         if cls.program and shutil.which(cls.program, path=path) is None:
             return f"there is no `{cls.program}`"
         return ""

@@ -109,6 +109,7 @@ class S3(Store):
     """An object of a bucket, asked for again and again."""
 
     name, server_type, turns = "s3", MotoServer, 4
+    library = "moto[server]"
 
     def opened(self):
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

@@ -10,7 +10,8 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 MEASURED = re.compile(
-    r"\*\d{4}-\d\d-\d\d, commit \w+\+?, Python \S+, \d+ cores of .+, load [\d.]+\*"
+    r"\*\d{4}-\d\d-\d\d(, a quick run)?, commit \w+\+?, "
+    r"Python \S+, \d+ cores of .+, load [\d.]+\*"
 )
 PYTHONS = "<!-- table: pythons -->\n<!-- end -->\n"
 
@@ -67,6 +68,55 @@ def test_figures_come_from_the_run(scripts, run):
     assert (second["10"], second["10,000"]) == ("1.25", "3.50")
     assert "*2030-01-02, commit abcdef0, Python 3.11.7" in new
     assert "old" not in new
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_quick_run_is_said_to_be_one(scripts, another, quick):
+    """The line below a table says if there were fewer repetitions."""
+    text = "<!-- table: edit -->\n<!-- end -->\n"
+    new = scripts.page.filled(text, another(quick=quick), [])
+
+    assert ("2030-01-02, a quick run, commit" in new) is quick
+
+
+def test_the_last_size_has_more_figures(scripts, another):
+    """Where sizes have a column each, p99 and the ratio of the largest stay."""
+    row = {"what": "load", "way": "midflight", "p50": 1.0}
+    rows = [
+        row | {"modules": 10, "p99": 2.0, "x naive": 0.5},
+        row | {"modules": 1_000, "p99": 3.0, "x naive": 0.25},
+    ]
+    [shown] = scripts.page.document(another({"document": rows}))
+
+    assert (shown["10"], shown["1,000"]) == ("1.00", "1.00")
+    assert (shown["p99, last"], shown["x naive, last"]) == ("3.00", "0.250")
+
+
+def test_a_look_that_finds_nothing_has_its_row(scripts, machine, tmp_path):
+    """It is not mixed with the look after a change; older runs are left out."""
+    one = {"modules": 10, "what": "nothing changed", "n": 9, "p50": 0.25, "p99": 0.5}
+    found = []
+    for rows in ([one], [{"modules": 10, "nothing changed, p50": 2.0}]):
+        table = {"title": "One changed module", "machine": machine, "rows": rows}
+        (tmp_path / "hooks.json").write_text(json.dumps([table]))
+        found.append(scripts.page.passes(scripts.results.Results(tmp_path)))
+
+    assert found == [
+        [{"what": "nothing changed", "10": "0.250", "p99, last": "0.500"}],
+        [],
+    ]
+
+
+def test_all_tables_have_one_pace(scripts, another):
+    """What is allowed in several tables is counted at the pace of the whole run."""
+    row = {"changed": 10_000, "way": "midflight: reconfigure", "p50": 1.0}
+    store = {"store": "redis", "way": "midflight", "allowed": 3.0, "at its pace": 9.0}
+    run = another({"changes": [row], "stores": [store]}, pace=2.5)
+    [_, allowed] = scripts.page.changes(run)
+    [source] = scripts.page.stores(run)
+
+    assert allowed["10,000"] == "750"
+    assert source["at its pace"] == "6.00"
 
 
 def test_our_rows_say_what_was_lost(scripts, run):
