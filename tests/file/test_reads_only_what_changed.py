@@ -474,6 +474,75 @@ def test_an_empty_table_behind_others_goes_to_the_entry_that_is_last(
     assert short is None
 
 
+def nested(form: str, levels: int, *, odd: str = "") -> str:
+    """Write three modules, the second of which brings a file to so many levels."""
+    lists = (
+        levels - 4
+    )  # the file, `modules`, the entry and its `config` are levels, too
+    value = "[" * lists + odd + "]" * lists
+    if form == "yaml":
+        return app(3, m1=value)
+    return (
+        written(form, 3)
+        .replace("rate = 1\n", f"rate = {value}\n")
+        .replace('"rate": 1\n', f'"rate": {value}\n')
+    )
+
+
+@pytest.mark.parametrize("form", ["yaml", "json", "toml"])
+@pytest.mark.parametrize("most", [5, 10, 64])
+def test_a_file_has_at_most_so_many_levels(form: str, most: int) -> None:
+    """The border is the same in each format, in full and by the shortcut."""
+    name, limits = f"a.{form}", Limits(max_depth=most)
+    old = build(name, nested(form, 4, odd="0").encode(), name, limits)
+    for levels in range(5, most + 4):
+        for odd in ("", "1", '"[[[[]"', r'"]]\"[", "{\\"'):
+            text = nested(form, levels, odd=odd).encode()
+            full, short = build(name, text, name, limits), rebuild(old, text, name)
+
+            assert (full.faults == []) is (levels <= most)
+            assert (short is not None) is (levels <= most)
+    [fault] = full.faults
+    assert str(fault.code) == "E_DEPTH"
+    assert fault.message == f"nested deeper than {most} levels"
+    assert fault.path == ("modules", 1, "config", "rate", 0, 0, 0, 0)[:most]
+    assert fault.place is not None
+    assert fault.place.line
+    assert fault.place.column
+    line = text.decode().split("\n")[fault.place.line - 1]
+    assert "rate" in line
+    assert line[fault.place.column - 1] == "["
+    assert (fault.found, fault.expected) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("before", "behind"),
+    [
+        (r'"\""', r'"\""'),
+        (r'"\\"', r'"\\\""'),
+        ('"]"', '"["'),
+        (r'"\"]\""', r'"\"[\""'),
+        (r'"\\\"}\\\""', r'"\\\"{\\\""'),
+        ('"[]"', '"{}"'),
+    ],
+)
+def test_no_text_hides_a_level_of_json(before: str, behind: str) -> None:
+    """Quotes, backslashes and brackets in a text do not count."""
+    value = "[]"
+    for _ in range(8):
+        value = f"[{before}, {value}, {behind}]"
+    data = f'{{"a": {value}}}'.encode()
+    faults = [
+        [
+            str(fault.code)
+            for fault in build("a.json", data, "a", Limits(max_depth=n)).faults
+        ]
+        for n in (9, 10)
+    ]
+
+    assert faults == [["E_DEPTH"], []]
+
+
 FORMS = {"yaml": app(3), "json": written("json", 3), "toml": written("toml", 3)}
 FORMS["json in one line"] = json.dumps(json.loads(FORMS["json"]), ensure_ascii=False)
 

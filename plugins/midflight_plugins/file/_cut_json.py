@@ -12,6 +12,8 @@ import json
 import re
 from typing import Any
 
+import attrs
+
 from midflight.errors import Path
 from midflight_plugins.file import _json
 from midflight_plugins.file._limits import Limits
@@ -80,15 +82,21 @@ def split(window: str, indent: int, *, first: bool) -> list[str] | None:  # noqa
 
 def read(chunk: str, limits: Limits) -> list[Any] | None:
     """Return the element of a chunk in a list, read as strictly as a whole file."""
-    parsed = _json.parse(_array_of(chunk), "", limits)
+    parsed = _json.parse(_array_of(chunk), "", _inside(limits))
     good = parsed.complete and not parsed.faults
     return parsed.value if good else None
 
 
 def spots(chunk: str, limits: Limits) -> dict[Path, Spot]:
     """Return where each path below the element begins, counted from the chunk."""
-    found = _json.parse(_array_of(chunk), "", limits, record=True).spots
+    found = _json.parse(_array_of(chunk), "", _inside(limits), record=True).spots
     return {path[1:]: spot for path, spot in found.items() if path}
+
+
+@functools.lru_cache(8)
+def _inside(limits: Limits) -> Limits:
+    """In the whole the array stands one level deeper."""
+    return attrs.evolve(limits, max_depth=limits.max_depth - 1)
 
 
 def _array_of(chunk: str) -> str:

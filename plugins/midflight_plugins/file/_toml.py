@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from midflight.errors import Code, Fault, Path, Place
 from midflight_plugins.file._limits import Limits
+from midflight_plugins.file._nested import depth_fault, too_deep
 from midflight_plugins.file._text import Parsed, Spot, empty
 
 _AT = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
@@ -41,6 +42,10 @@ def parse(text: str, source: str, limits: Limits, *, record: bool = False) -> Pa
         code = Code.E_RANGE if huge else Code.E_SYNTAX
         msg = "integer out of range" if huge else f"not TOML: {exc}"[:200]
         parsed.faults.append(Fault(code, msg, (), Place(source, *spot)))
+    deep = too_deep(parsed.value or {}, limits.max_depth)
+    if deep is not None:
+        spots = dict(reversed([*_spots(text)]))
+        parsed.faults.append(depth_fault(deep, spots, source, limits))
     if parsed.faults:
         parsed.complete = False
         return parsed
