@@ -154,6 +154,10 @@ class Attempts(Reading):
             diff = self.engine.diff_to(document)
             self.desired = document.digest
             if now.generation and now.digest == self.desired and not now.degraded:
+                # Its values may stand elsewhere by now, or hide others than before.
+                self.engine.snapshot = attrs.evolve(
+                    now, version=loaded.version, loaded=loaded
+                )
                 return Unchanged(reason=Reason.SAME_DIGEST)
             if self.rejected and self.rejected.digest == self.desired and not insist:
                 return Unchanged(reason=Reason.ALREADY_REJECTED)
@@ -190,16 +194,19 @@ class Attempts(Reading):
             self.held = plan
             return ends.Held(reason=Reason.AWAITING_APPROVAL, plan=plan)
         old = self.engine.snapshot
-        snapshot = Snapshot(
-            document,
-            old.generation + 1,
-            self.source.label,
-            loaded.version,
-            self._system.wall(),
-            loaded=loaded,
+        told = (
+            Snapshot(
+                document,
+                old.generation + 1,
+                self.source.label,
+                loaded.version,
+                self._system.wall(),
+                loaded=loaded,
+            ),
+            loaded.positions,
+            self._system,
         )
         yield from self._tell("on_apply", plan=plan, document=document)
-        told = (snapshot, loaded.positions, self._system)
         outcome = yield from Transaction(self.engine, plan, *told).run()
         if plan.fallback and isinstance(outcome, ends.Rejected | ends.RolledBack):
             log.warning("%s: %s instead", outcome.reason, plan.fallback.reason)

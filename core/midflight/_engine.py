@@ -56,8 +56,8 @@ class Snapshot:
         at: when it was applied, in seconds since 1970.
         running: the live modules by name.
         degraded: those that an earlier failure left out of step.
-        loaded: what was read, before any `transform`: with references in the place of
-            secrets, and with the places of all values.
+        loaded: what was read last that is this document, before any `transform`: with
+            references in the place of secrets, and with the places of all values.
     """
 
     document: Document

@@ -51,13 +51,27 @@ class Code(enum.StrEnum):
 
 
 def dotted(path: Path) -> str:
-    """Write a path the way errors and plans show it: `modules.web.config.hosts[0]`."""
+    """Write a path the way errors and plans show it: `modules.web.config.hosts[0]`.
+
+    A key that would be read as several stands in double quotes: `loggers."a.b".level`.
+    """
     try:
-        return ".".join(path)  # type: ignore[arg-type]  # mostly there are only keys
+        text = ".".join(path)  # type: ignore[arg-type]  # mostly there are only keys
     except TypeError:
-        pass
-    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in path]
-    return "".join(parts).removeprefix(".")
+        text = "["
+    if text.count(".") < len(path) and all(path) and not any(map(text.count, '"[]')):
+        return text
+    return "".join(map(_step, path)).removeprefix(".")
+
+
+def _step(key: str | int) -> str:
+    """Write what leads on to a position or to a key."""
+    import json
+
+    if isinstance(key, int):
+        return f"[{key}]"
+    is_plain = key and not any(map(key.count, '."[]'))
+    return f".{key if is_plain else json.dumps(key, ensure_ascii=False)}"
 
 
 def shown(value: object, limit: int = 40) -> str:

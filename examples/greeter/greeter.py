@@ -61,8 +61,9 @@ class Greeter:
     def prepare(self, config: Settings) -> ThreadingHTTPServer | None:
         """Open a new port: if it is taken, nothing has changed.
 
-        A new object opens its port when it starts: until then the greeter that it
-        takes the place of may have it.
+        The port of another greeter is taken, too: two cannot exchange theirs in one
+        edit. A new object opens its port when it starts: until then the greeter that
+        it takes the place of may have it.
         """
         if self.server is None or config.port == self.config.port:
             return None

@@ -145,7 +145,7 @@ def test_a_layer_of_overrides_is_not_doubled(run, tmp_path):
 
 
 def test_another_layer_may_configure_it(run, tmp_path):
-    """The module of `--admin` is in the lowest layer: a file adds to it."""
+    """The module of `--admin` lies beneath all layers: a file adds to it."""
     (tmp_path / "app.yaml").write_text(
         APP + "  admin:\n    type: admin\n    config: {hosts: [midflight.example]}\n"
     )
@@ -156,6 +156,36 @@ def test_another_layer_may_configure_it(run, tmp_path):
         answer = client.get("/api/v1/status", headers=named)
 
     assert answer.status_code == 200
+
+
+def test_the_last_good_runs_with_an_admin_if_one_is_asked_for(run, tmp_path):
+    """It is reached just when the configuration is broken, though none ran before."""
+    state = "--state-dir", str(tmp_path / "state")
+    run(*state).stop()
+    (tmp_path / "app.yaml").write_text(APP.replace("INFO", "LOUD"))
+    service = run("--admin", "127.0.0.1:0", *state)
+    token = (tmp_path / "state" / "admin.token").read_text().strip()
+    with service.client(token) as client:
+        status = client.get("/api/v1/status").json()
+
+    assert status["state"] == "rejected"
+    assert list(status["modules"]) == ["admin", "log"]
+
+
+def test_the_last_good_brings_back_no_admin_of_its_own(run, tmp_path):
+    """Without `--admin` there is none, with another address it is at that one."""
+    state, sockets = ("--state-dir", str(tmp_path / "state")), tmp_path / "sockets"
+    sockets.mkdir()
+    run("--admin", f"unix:{sockets}/one", *state).stop()
+    (tmp_path / "app.yaml").write_text(APP.replace("INFO", "LOUD"))
+    without = run(*state)
+    none = list(sockets.iterdir())
+    without.stop()
+    run("--admin", f"unix:{sockets}/two", *state)
+
+    assert "running the last good" in without.text
+    assert none == []
+    assert [each.name for each in sockets.iterdir()] == ["two"]
 
 
 def test_without_state_nobody_could_be_known(tmp_path):

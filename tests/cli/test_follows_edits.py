@@ -37,6 +37,18 @@ def test_a_broken_edit_changes_nothing(started, edit, state):
     assert service.text.count("E_TYPE") == 1, service.text
 
 
+def test_another_broken_edit_has_one_line(started, edit):
+    """Who mends something else sees that it was read; the fault is not told again."""
+    service = started("--watch")
+    edit("rate: 1", "rate: lots")
+    service.until("app.yaml:5:13: E_TYPE")
+    edit("dependsOn: [a]\n", "dependsOn: []\n")
+    service.until("still rejected, invalid: other content, same reason")
+
+    assert service.stop() == 0
+    assert service.text.count("E_TYPE") == 1, service.text
+
+
 def test_every_bad_input_leaves_the_service_alone(started, folder, state):
     """Whatever stands in the file, what runs goes on, and goes on following."""
     service = started("--watch")

@@ -298,6 +298,29 @@ def test_runs_layers_of_the_settings(service, state, layered, midflight):
     assert running.stop() == 0
 
 
+def test_explains_what_the_files_say_though_nothing_came_of_it(
+    service, layered, midflight
+):
+    """A value that another layer hides, or one on another line, is told as it is."""
+    running = service("--no-watch")
+    running.until("ready")
+    app, site = layered / "app.yaml", layered / "site.yaml"
+    app.write_text(app.read_text().replace("rate: 1", "rate: 9"))
+    site.write_text("# one\n# two\n" + site.read_text())
+    words = ("explain", "modules.a.config.rate")
+    reloaded = midflight("reload").stdout
+    here, there = midflight(*words).stdout, midflight(*words, "--running").stdout
+
+    assert reloaded.startswith("unchanged: same_digest; generation 1")
+    assert there == here
+    lines = [" ".join(line.split()) for line in there.splitlines()]
+    assert lines[1:] == [
+        "instead of 2 site.yaml:3:30 (site)",
+        "instead of 9 app.yaml:5:13 (base)",
+    ]
+    assert running.stop() == 0
+
+
 def test_reload_says_who_asked(service, layered, midflight, monkeypatch):
     """The outcome names the user, as the author of a change is named elsewhere."""
     monkeypatch.setenv("LOGNAME", "ada")

@@ -170,7 +170,7 @@ def test_a_value_is_explained(runtime, state_dir):
     assert [row["path"] for row in content["values"]] == ["modules.api.config.n[0]"]
     _, _, content = asked(state_dir, "GET", "/api/v1/explain?all=1")
     paths = {row["path"] for row in content["values"]}
-    assert {"limits.a.b", "modules.api.type", "modules.api.config.n[0]"} <= paths
+    assert {'limits."a.b"', "modules.api.type", "modules.api.config.n[0]"} <= paths
 
 
 def test_a_name_that_its_path_says_is_no_row(runtime, state_dir):
@@ -454,6 +454,33 @@ def test_a_living_process_keeps_its_socket(runtime, source, state_dir, caplog):
         _, _, content = asked(state_dir, "GET", "/api/v1/status")
         assert content["applied"]["at"] == runtime.status()["applied"]["at"]
 
+    assert asked(state_dir, "GET", "/api/v1/status")[0] == 200
+
+
+def test_the_next_process_answers_when_the_first_has_gone(source, state_dir, caplog):
+    """As it takes over the rest of the state directory; it asks nobody to look."""
+    caplog.set_level("INFO")
+    modules = {"limiter": Limiter}
+    first = Runtime(source, modules=modules, state_dir=state_dir)
+    first.start()
+    with Runtime(source, modules=modules, state_dir=state_dir) as second:
+        first.stop()
+        wait_until((state_dir / "control.sock").exists, "another socket")
+        wait_until(lambda: "is this one's now" in caplog.text, "who says so")
+        _, _, content = asked(state_dir, "GET", "/api/v1/status")
+        assert content["applied"]["at"] == second.status()["applied"]["at"]
+
+    assert caplog.text.count("another process serves") == 1
+    assert not (state_dir / "control.sock").exists()
+
+
+def test_who_waits_for_the_socket_leaves_nothing_behind(runtime, source, state_dir):
+    """It stops at once, and waits no longer."""
+    threads, modules = set(threading.enumerate()), {"limiter": Limiter}
+    with Runtime(source, modules=modules, state_dir=state_dir):
+        pass
+
+    wait_until(lambda: set(threading.enumerate()) <= threads, "no thread more")
     assert asked(state_dir, "GET", "/api/v1/status")[0] == 200
 
 

@@ -74,6 +74,18 @@ def test_a_stop_that_overtakes_the_start_is_named():
         runtime.start()
 
 
+def test_the_same_stored_again_is_the_version_in_force(bench):
+    """What was read last is known though nothing came of it; no generation is made."""
+    runtime = bench.run(bench.document(1, names=("m1",)))
+    first = runtime.snapshot
+    outcome = bench.change(bench.document(1, names=("m1",)))
+
+    assert outcome.reason == "same_digest"
+    assert runtime.status()["sources"][0]["version"] == first.version + 1
+    assert runtime.snapshot.loaded.version == first.version + 1
+    assert (runtime.snapshot.generation, runtime.snapshot.at) == (1, first.at)
+
+
 def test_what_is_held_hides_no_older_refusal(bench):
     """A change that waits for approval takes the place of one that was refused."""
     runtime = bench.run(bench.document(1, names=("m1",)), strategy="hold")

@@ -239,6 +239,23 @@ def test_importing_the_plugin_imports_no_sqlalchemy():
     assert done.stdout == "set()\n"
 
 
+def test_making_a_database_logs_nothing_of_alembic(tmp_path):
+    """Who runs a service on a new file reads of the service, not of our tools."""
+    code = (
+        "import logging, sys\n"
+        "from midflight_plugins.database import DatabaseSource\n"
+        "logging.basicConfig(level=logging.INFO)\n"
+        "from midflight import Document, Runtime\n"
+        f"source = DatabaseSource('sqlite:///{tmp_path}/new.db')\n"
+        "Runtime(source).put(Document.from_mapping({}), expected_version=None)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert "alembic" not in done.stderr
+
+
 @pytest.mark.parametrize("watch", [True, False])
 def test_running_makes_a_missing_sqlite_database(tmp_path, watch):
     """Whoever runs on it can wait for the first put; looking once makes no file."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import socket
+import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
 from ruamel.yaml.error import YAMLError
 
+from midflight import Runtime
 from midflight.errors import InvalidConfigurationError
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +31,13 @@ FENCE = re.compile(r"^ *(```+|~~~+)[ \t]*(\{?[\w:-]*\}?)", re.MULTILINE)
 RUN = {"console", "json", "python", "text", "toml", "yaml"}
 GOOD = "```yaml\nmodules: [{name: a, type: b}]\n```"
 SHOWN = {"diff", "mermaid"}
+TYPED = re.compile(r"^[$>] (.*)", re.MULTILINE)
+AGAIN = [  # pages whose programs edit files, and which of their blocks run again
+    ("docs/how-to/embed.md", slice(None)),
+    ("docs/how-to/layers.md", slice(-1, None)),  # those before ask for no database yet
+    ("docs/how-to/write-a-module.md", slice(None)),
+    ("docs/tutorial/first-service.md", slice(None)),
+]
 
 
 def languages(text):
@@ -45,7 +55,12 @@ def languages(text):
 @pytest.mark.timeout(240)  # a page may have fifty commands
 @pytest.mark.parametrize("name", PAGES)
 def test_every_block_runs(name, page, parsed, servers_required):
-    """Every block of the page does what the page says, in the order of reading."""
+    """Every block of the page does what the page says, in the order of reading.
+
+    A guide does so in an empty folder; lessons and README have the examples beside.
+    """
+    if name.startswith("docs/how-to/"):
+        shutil.rmtree(page.folder / "examples", ignore_errors=True)
     text = parsed(ROOT / name)
     if "$ curl " in text.text and shutil.which("curl") is None:
         missing = "curl is not installed, and the page uses it"
@@ -54,6 +69,77 @@ def test_every_block_runs(name, page, parsed, servers_required):
 
     for example in text.examples():
         example.evaluate()
+
+
+@pytest.mark.xdist_group("pages")
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(("name", "blocks"), AGAIN)
+def test_a_program_of_a_page_runs_again(name, blocks, page, parsed):
+    """It leaves the files that it edits as they were, and needs no other program."""
+    text = parsed(ROOT / name)
+    text.namespace.update(__page__=page, __name__="__page__")
+    examples = list(text.examples())
+    for example in examples:
+        example.evaluate()
+    programs = [
+        example.parsed
+        for example in examples
+        if text.text.startswith("```python", example.start)
+    ]
+
+    assert programs
+    again = {"__name__": "__page__"}
+    for program in programs[blocks]:
+        exec(program, again)
+
+
+def test_the_example_that_prepares_can_be_changed_and_restarted(page, parsed):
+    """What the guide opens in `prepare` does not stand in its own way."""
+    text = parsed(ROOT / "docs/how-to/write-a-module.md")
+    text.namespace.update(__page__=page, __name__="__page__")
+    for example in text.examples():
+        example.evaluate()
+    types = {"sender": text.namespace["Sender"]}
+    file = page.folder / "sender.yaml"
+    entry = "modules: {a: {type: sender, config: {host: 127.0.0.1, port: %d, n: %d}}}"
+
+    for strategy in ("surgical", "full"):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            file.write_text(entry % (port, 1))
+            with Runtime(f"file:{file}", modules=types, strategy=strategy) as runtime:
+                file.write_text(entry % (port, 2))
+                assert runtime.reload().name == "applied"
+                server.close()
+                file.write_text(entry % (port, 3))
+                assert runtime.reload().reason == "prepare_refused"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_changes_the_shell_of_its_reader(name):
+    """Who reads on in the same terminal has the same folder and the same settings."""
+    typed = "\n".join(TYPED.findall((ROOT / name).read_text()))
+
+    assert not re.search(r"(^|[;&] *)(cd|pushd) ", typed, re.MULTILINE)
+    assert "export MIDFLIGHT_" not in typed
+
+
+def test_what_readme_runs_is_there(root, page):
+    """From the root of the clone, its commands name files and types that exist."""
+    typed = "\n".join(TYPED.findall((root / "README.md").read_text()))
+    runs = re.findall(r"(\S*midflight) run (\S+) .*(--module \S+)", typed)
+
+    assert runs
+    for midflight, file, module in runs:
+        done = subprocess.run(
+            [midflight, "check", file, *module.split()],
+            cwd=page.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -16,6 +16,8 @@ from midflight_plugins.overrides import OverridesSource
 from midflight_plugins.overrides._commands import override
 from midflight_plugins.overrides._process import Process
 
+from .conftest import BASE, Limiter
+
 RATE = "modules.api.config.rate"
 
 
@@ -100,13 +102,42 @@ def test_what_the_service_refuses_is_taken_back(store, state_dir, bad, code):
     assert [each.value for each in OverridesSource(store).list()] == [5]
 
 
-def test_a_service_without_that_layer_is_told(store, tmp_path):
-    """What it has in force is not said to be the override."""
-    folder = str(tmp_path / "other")
-    with Runtime(MemorySource({}), state_dir=folder):
-        said = run("set", RATE, "5", "--store", store, "--state-dir", folder)
+@pytest.fixture(params=["no layer", "an empty layer", "a layer of others"])
+def stranger(request, tmp_path):
+    """Run a service that does not have the store, and whose content went bad."""
+    if request.param == "a layer of others":
+        (tmp_path / "others.yaml").write_text("limits: {most: 1}\n")
+    base, others = MemorySource(BASE), OverridesSource(f"file:{tmp_path}/others.yaml")
+    layers = [base] if request.param == "no layer" else [base, others]
+    folder = tmp_path / "other"
+    with Runtime(layers, modules={"limiter": Limiter}, state_dir=folder) as runtime:
+        base.set({**BASE, "modules": [{**BASE["modules"][0], "type": "limitre"}]})
+        yield runtime
 
-    assert "no layer of the process" in said
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_service_of_another_store_is_no_judge(store, stranger, is_first):
+    """The override is stored, and a warning names the service that does not count."""
+    folder = str(stranger.state_dir)
+    if not is_first:
+        OverridesSource(store).set("limits.most", 2)
+    said = run("set", RATE, "5", "--store", store, MIDFLIGHT_STATE_DIR=folder)
+
+    assert "stored, not yet applied; a running service applies it" in said
+    assert f"the service in {folder} was not asked: no layer of it holds" in said
+    assert "overrides:file:overrides.yaml" in said
+    assert OverridesSource(store).list()[0].value == 5
+    assert not list(stranger.state_dir.glob("*author*"))
+
+
+def test_a_service_that_holds_other_values_is_not_asked(store, tmp_path):
+    """It does not even look at its source: nothing of it changes."""
+    base, folder = MemorySource({"limits": {}}), str(tmp_path / "other")
+    with Runtime(base, state_dir=folder) as runtime:
+        base.set({"limits": {"most": 7}})
+        run("set", RATE, "5", "--store", store, "--state-dir", folder)
+
+        assert runtime.snapshot.generation == 1
 
 
 def test_a_service_that_does_not_answer_is_told_before_anything_is_stored(store):
@@ -183,6 +214,52 @@ def test_settings_without_a_state_directory_ask_nobody(store, state_dir):
     said = run(*words, before=["--set", "state_dir=false"])
 
     assert "stored, not yet applied" in said
+
+
+LOGGERS = """\
+modules:
+  log: {type: logging, config: {loggers: {shop.audit: {level: INFO}}}}
+"""
+LEVEL = 'modules.log.config.loggers."shop.audit".level'
+
+
+@pytest.fixture
+def named(store, tmp_path):
+    """Write a configuration that a settings file names, with its store."""
+    (tmp_path / "app.yaml").write_text(LOGGERS)
+    settings = 'source = "app.yaml"\n[overrides]\nstore = "overrides.yaml"\n'
+    (tmp_path / "midflight.toml").write_text(settings)
+
+
+@pytest.mark.usefixtures("named")
+def test_what_does_not_fit_is_refused_though_nobody_runs():
+    """It is checked with the configuration of the settings, before it is stored."""
+    said = run("set", "modules.log.config.loggers.shop.audit.level", "DEBUG", code=1)
+
+    assert "error[E_UNKNOWN]" in said
+    assert run("list") == "no overrides\n"
+
+
+@pytest.mark.usefixtures("named")
+def test_a_path_is_set_as_explain_shows_it_and_listed_so():
+    """One way to write a key with dots serves every command."""
+    shown = CliRunner().invoke(app, ["explain", "modules.log.config.loggers"]).output
+    run("set", shown.partition(" = ")[0], "DEBUG")
+
+    assert shown.startswith(f'{LEVEL} = "INFO"')
+    assert run("list").startswith(f'{LEVEL} = "DEBUG"')
+    assert CliRunner().invoke(app, ["check"]).exit_code == 0
+    again = CliRunner().invoke(app, ["explain", LEVEL]).output
+    assert again.startswith(f'{LEVEL} = "DEBUG"')
+
+
+def test_an_override_that_mends_is_kept_beside_what_is_wrong(named, tmp_path):
+    """Only what a change brings is held against it."""
+    (tmp_path / "overrides.yaml").write_text("modules: {log: {config: {lvl: 1}}}\n")
+    said = run("set", LEVEL, "DEBUG")
+
+    assert "stored, not yet applied" in said
+    assert "modules.log.config.lvl" in run("list")
 
 
 @pytest.mark.parametrize("there", ["none", "empty", "dead", "file"])
@@ -352,6 +429,25 @@ def test_an_override_that_is_wrong_shows_no_line_of_the_file(store, state_dir):
 
     assert "E_MODULETYPE" in said
     assert " | " not in said
+
+
+def test_no_line_of_a_file_beside_the_caller_is_shown(store, tmp_path):
+    """What the service calls `app.yaml` is its own file, not the one that is here."""
+    there, here = tmp_path / "there", tmp_path / "here"
+    for folder in (there, here):
+        folder.mkdir()
+    (there / "app.yaml").write_text("limits: {most: 1}\n")
+    (here / "app.yaml").write_text("# not that of the service\n")
+    layers = ["file:app.yaml", f"overrides:file:{tmp_path}/overrides.yaml"]
+    state, types = str(tmp_path / "state"), {"limiter": Limiter}
+    kept = "--store", f"file:{tmp_path}/overrides.yaml", "--state-dir", state
+    with contextlib.chdir(there), Runtime(layers, modules=types, state_dir=state):
+        (there / "app.yaml").write_text("modules: {api: {type: limitre}}\n")
+        with contextlib.chdir(here):
+            said = run("set", RATE, "5", *kept, code=1)
+
+    assert "--> app.yaml:1:" in said
+    assert "not that of the service" not in said
 
 
 @pytest.mark.parametrize(

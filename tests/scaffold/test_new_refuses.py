@@ -123,6 +123,7 @@ def test_nothing_is_overwritten(new, tmp_path):
     said = new("source", "demo")
 
     assert "demo/README.md is there already; nothing was written" in said
+    assert "Invalid value for" not in said
     assert there.read_text() == "mine"
     assert names(there.parent) == ["README.md"]
 

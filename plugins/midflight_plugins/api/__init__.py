@@ -20,7 +20,7 @@ from midflight_plugins.api._events import Event, Events
 from midflight_plugins.api._explain import explained
 from midflight_plugins.api._http import Answer, Caller, Problem, Request
 from midflight_plugins.api._options import client_options, given_client
-from midflight_plugins.api._paths import AbsentError
+from midflight_plugins.api._paths import AbsentError, keys_of
 from midflight_plugins.api._routes import Param, Route
 from midflight_plugins.api._table import ROUTES
 from midflight_plugins.api._turn import Turn
@@ -46,6 +46,7 @@ __all__ = [
     "fault_data",
     "fault_of",
     "given_client",
+    "keys_of",
     "outcome_data",
     "plain_data",
     "plan_data",

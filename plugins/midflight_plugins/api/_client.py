@@ -12,8 +12,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from midflight import Fault, Place
-from midflight.errors import Code, MidflightError, SourceUnavailableError, plain
+from midflight.errors import Code, MidflightError, Path, SourceUnavailableError, plain
 from midflight_plugins.api._http import NOTHING, Answer
+from midflight_plugins.api._paths import keys_of
 
 if TYPE_CHECKING:
     from midflight_plugins.api._wire import Reply
@@ -187,9 +188,16 @@ def fault_of(told: Mapping[str, Any]) -> Fault:
         where = told["file"], told.get("line"), told.get("column")
         place = Place(*where, told.get("layer") or "")
     texts = (str(told.get(key) or "") for key in ("found", "expected", "hint"))
-    path = (str(told["path"]),) if told.get("path") else ()
+    path = _path(str(told["path"])) if told.get("path") else ()
     message = str(told.get("message", ""))
     return Fault(_code(told.get("code")), message, path, place, *texts)
+
+
+def _path(text: str) -> Path:
+    try:
+        return keys_of(text)
+    except ValueError:  # of another release
+        return (text,)
 
 
 def _code(name: object) -> Code:

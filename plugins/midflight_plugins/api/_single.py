@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from midflight.errors import Code, InvalidConfigurationError
+from midflight.errors import Code, InvalidConfigurationError, dotted
 from midflight_plugins.api import _changes as shapes
 from midflight_plugins.api._bodies import body_of, check_keys, check_plain
 from midflight_plugins.api._etags import check_match, store_tag
@@ -22,7 +22,6 @@ from midflight_plugins.api._layer import (
 from midflight_plugins.api._params import KEY, MATCH, MESSAGE, RESTART
 from midflight_plugins.api._patch import nested
 from midflight_plugins.api._routes import Param, Route
-from midflight_plugins.api._stores import path_text
 
 if TYPE_CHECKING:
     from midflight_plugins.api._api import Api
@@ -104,11 +103,11 @@ def _changed(
         try:
             written = act(keys, **more, **who)
         except KeyError:
-            detail = f"nothing is set at `{path_text(keys)}`"
+            detail = f"nothing is set at `{dotted(keys)}`"
             raise Problem(404, Code.E_UNKNOWN, detail) from None
         except InvalidConfigurationError as exc:
             raise refusal(exc) from exc
-    return Result.of(written).answer(store_tag(written.version), path=path_text(keys))
+    return Result.of(written).answer(store_tag(written.version), path=dotted(keys))
 
 
 SINGLE: tuple[Route, ...] = (

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from midflight.errors import Code, PluginError, did_you_mean
+from midflight.errors import Code, PluginError, did_you_mean, dotted
 from midflight_plugins.api import _models as models
 from midflight_plugins.api._asked import number
 from midflight_plugins.api._data import MASK, file_of, public, version_data
@@ -22,12 +20,6 @@ if TYPE_CHECKING:
     from midflight_plugins.api._api import Api
 
 _PAGE, _MOST = 20, 1_000
-_BARE = re.compile(r'[^."\[\]]+')
-
-
-def path_text(keys: Sequence[str]) -> str:
-    """Write keys with dots between them, and one that holds a dot in quotes."""
-    return ".".join(key if _BARE.fullmatch(key) else json.dumps(key) for key in keys)
 
 
 def _overrides(api: Api, _request: Request) -> Answer:
@@ -45,7 +37,7 @@ def _overrides(api: Api, _request: Request) -> Answer:
 def _override(override: Any, in_force: Any) -> dict[str, Any]:
     keys, place = override.path, override.place
     return {
-        "path": path_text(keys),
+        "path": dotted(keys),
         "value": _shown(override.value, at(in_force, keys), keys[-1]),
         "file": place and file_of(place.source),
         "line": place and place.line,

@@ -54,7 +54,7 @@ def _data(found: Diff) -> dict[str, Any]:
         "added": modules(found.added, found.new),
         "removed": modules(found.removed, found.old),
         "modified": [
-            {**entry, "changes": changes[f"modules.{entry['name']}"]}
+            {**entry, "changes": changes[dotted(("modules", entry["name"]))]}
             for entry in modules(found.modified, found.new)
         ],
         "sections": [
@@ -68,10 +68,10 @@ def _text(found: Diff) -> str:
     for sign, kind in (("-", "removed"), ("+", "added"), ("~", "modified")):
         for entry in data[kind]:
             parts.append(_head(sign, f"module {entry['name']} ({entry['type']})"))
-            parts += _rows(entry.get("changes"), f"modules.{entry['name']}.")
+            parts += _rows(entry.get("changes"), ("modules", entry["name"]))
     for section in data["sections"]:
         parts.append(_head("~", f"section {section['name']}"))
-        parts += _rows(section["changes"], f"{section['name']}.")
+        parts += _rows(section["changes"], (section["name"],))
     counts = [f"{len(data[kind])} {kind}" for kind in ("added", "removed", "modified")]
     sections = plural(len(data["sections"]), "section")
     parts.append(f"\nmodules: {', '.join(counts)}; {sections} changed")
@@ -82,7 +82,8 @@ def _head(sign: str, text: str) -> str:
     return click.style(f"{sign} {text}", fg=_COLOURS[sign])
 
 
-def _rows(changes: list[dict[str, Any]] | None, prefix: str) -> list[str]:
+def _rows(changes: list[dict[str, Any]] | None, above: tuple[str, ...]) -> list[str]:
+    prefix = f"{dotted(above)}."
     rows = [
         (
             change["path"].removeprefix(prefix),

@@ -68,7 +68,8 @@ def report(error: Exception, form: str = "") -> int | None:
     if isinstance(error, InvalidConfigurationError):
         from midflight_plugins.cli._faults import as_text
 
-        click.echo(as_text(error.faults), err=True)
+        is_here = not getattr(error, "is_elsewhere", False)
+        click.echo(as_text(error.faults, excerpts=is_here), err=True)
     else:
         named = f"[{error.code}]" if isinstance(error, PluginError) else ""
         click.echo(f"{bold_error(named)}: {printable(str(error))}", err=True)

@@ -79,21 +79,31 @@ def place_data(place: Place | None) -> dict[str, Any]:
 # -- for people --------------------------------------------------------------------
 
 
-def as_text(faults: Sequence[Fault]) -> str:
-    """Return one paragraph for each fault, by file and place, and their number."""
+def as_text(faults: Sequence[Fault], *, excerpts: bool = True) -> str:
+    """Return one paragraph for each fault, by file and place, and their number.
+
+    Args:
+        faults: of one configuration.
+        excerpts: whether their files are those of this process: to another one, a
+            relative path is another file.
+    """
     files = {_file(fault) for fault in faults}
     total = plural(len(faults), "fault")
     where = f" in {plural(len(files), 'file')}" if len(files) > 1 else ""
-    return "\n\n".join([*_paragraphs(faults, "error", "red"), total + where])
+    lines = functools.cache(_lines) if excerpts else _unread
+    told = _paragraphs(faults, "error", "red", lines)
+    return "\n\n".join([*told, total + where])
 
 
 def as_warnings(faults: Sequence[Fault]) -> str:
     """Return the same paragraphs for faults that stop nothing."""
-    return "\n\n".join(_paragraphs(faults, "warning", "yellow"))
-
-
-def _paragraphs(faults: Iterable[Fault], word: str, colour: str) -> Iterable[str]:
     lines = functools.cache(_lines)
+    return "\n\n".join(_paragraphs(faults, "warning", "yellow", lines))
+
+
+def _paragraphs(
+    faults: Iterable[Fault], word: str, colour: str, lines: Any
+) -> Iterable[str]:
     for fault in in_order(faults):
         head = click.style(f"{word}[{fault.code}]", fg=colour, bold=True)
         yield _paragraph(head, fault, lines)
@@ -142,6 +152,11 @@ def _lines(source: str) -> list[str]:
     except (OSError, ValueError):
         return []
     return re.split(r"\r\n|\r|\n", text)
+
+
+def _unread(source: str) -> list[str]:  # noqa: ARG001  # as `_lines`
+    """Return no line."""
+    return []
 
 
 def _snippet(place: Place, lines: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from midflight import PluginRegistry
+    from midflight import Fault, PluginRegistry
     from midflight_plugins.cli._resolved import Settings
 
 
@@ -61,6 +61,31 @@ class Given(Mapping[str, Any]):
         bare = {"allow": ()} if self.bare else {}
         said = {**self.options, **(options or {}), **bare}
         return resolve(self.file, self.sets, said)
+
+    def checked(self, highest: object) -> tuple[Fault, ...]:
+        """Return what is wrong with the configuration of the settings.
+
+        Nothing is, as far as can be told, if they name none.
+
+        Args:
+            highest: the layer to lay on top, in the place of the store of overrides.
+
+        Raises:
+            MidflightError: if it cannot be read.
+        """
+        from midflight import Runtime
+        from midflight_plugins.cli._layers import source
+        from midflight_plugins.cli._options import Sources
+
+        settings = self.resolve()
+        if not settings.sources:
+            return ()
+        known = Sources(settings.sources, settings=settings)
+        registry, allowed = known.registry(), known.allowed
+        layers = (*known.uris, {"name": "overrides", "source": highest})
+        whole = source(layers, {"merge": settings["merge"]}, registry, allowed)
+        types = known.types()
+        return Runtime(whole, plugins=allowed, modules=types, registry=registry).check()
 
     def __getitem__(self, name: str) -> Any:
         settings = self.resolve()

@@ -55,25 +55,20 @@ def administered(
 ) -> tuple[tuple[str | Mapping[str, Any], ...], str]:
     """Return the layers of a service that has an admin, and what to say of it.
 
-    Its module is in the lowest layer, so that any other can change it. A highest one
-    is added for what its users change, if the settings do not name one.
+    A highest one is added for what its users change, if the settings do not name one.
 
     Args:
         given: the layers without it.
         settings: where it listens, and what lies on top.
         kept: the state directory.
     """
-    address = settings["admin"]
-    entry = {"name": "admin", "type": "admin", "config": {"address": address}}
-    content = {"modules": [entry]}
-    lowest = {"name": "--admin", "source": {"type": "memory", "content": content}}
+    about = f"with an admin at {settings['admin']}"
     if settings["overrides.store"] or any(map(_is_overrides, given)):
-        return (lowest, *given), f"with an admin at {address}"
+        return tuple(given), about
     store = f"file:{Path(kept, _OVERRIDES)}" if kept else "memory:"
     highest = {"name": "overrides", "source": f"overrides:{store}"}
     where = f"in {Path(kept, _OVERRIDES)}" if kept else "until the service ends"
-    about = f"with an admin at {address}; what it changes is kept {where}"
-    return (lowest, *given, highest), about
+    return (*given, highest), f"{about}; what it changes is kept {where}"
 
 
 def _is_overrides(layer: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -35,6 +36,7 @@ class Sources(NamedTuple):
         plugins: names of cross-cutting plugins to allow.
         settings: adds what the settings say of the same.
         layered: whether settings also say how layers are merged, and what lies on top.
+        path: the PATH of `explain`, which stands where others have their FILE.
     """
 
     uris: tuple[str | Mapping[str, Any], ...]
@@ -42,6 +44,7 @@ class Sources(NamedTuple):
     plugins: tuple[str, ...] = ()
     settings: Settings | None = None
     layered: bool = False
+    path: str | None = None
 
     def runtime(self, *observers: object, **options: Any) -> Runtime:
         """Make a runtime of it, not started.
@@ -61,6 +64,8 @@ class Sources(NamedTuple):
 
         if not self.uris:
             msg = "give a FILE, or a --source URI, or write a midflight.toml"
+            if self.path is not None and os.path.exists(self.path):  # noqa: PTH110  # no heavier import for it
+                msg = f"{self.path} is taken for PATH, which comes before FILE; {msg}"
             raise click.UsageError(msg)
         registry = self.registry()
         how: Mapping[str, Any] = self.settings or {}
@@ -297,7 +302,7 @@ def source_options(command: F) -> F:
         settings = settled(options)
         sources = Sources(
             settings.sources, dict(modules), plugins, settings, layered=True
-        )
+        )._replace(path=options.get("path"))
         return command(*args, sources=sources, **options)
 
     return gather  # type: ignore[return-value]  # click calls it by keyword

@@ -18,6 +18,7 @@ import click
 
 from midflight import Applied, Held, Outcome, Runtime, Unchanged, hookimpl
 from midflight.errors import MidflightError
+from midflight_plugins.cli._beneath import Beneath
 from midflight_plugins.cli._exits import Exit
 from midflight_plugins.cli._idle import idle
 from midflight_plugins.cli._layers import administered
@@ -52,11 +53,13 @@ def serve(sources: Sources) -> int:
     kept, about = _state(settings) if sources.uris else (None, "")
     shutdown, wait = settings["shutdown"], settings["wait"]
     layered, admin = sources, ""
+    observers: list[object] = [last]
     if sources.uris and settings["admin"]:
         uris, admin = administered(sources.uris, settings, kept)
         layered = sources._replace(uris=uris)
+        observers.append(Beneath(settings["admin"]))
     runtime = layered.runtime(
-        last,
+        *observers,
         shutdown=shutdown * _MODULES_SHARE,
         state_dir=kept,
         **{name: settings[name] for name in _PASSED},

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("midflight.control")
 _AT_ONCE = 32  # requests; others wait until one is answered
 _LINGER = 0.5  # s that a client has to read its answer and close
+_PAUSE = 2.0  # s between two tries while another process listens
 _FAREWELL = 1.0  # s that answers under way may take when the runtime stops
 
 
@@ -145,32 +146,69 @@ def serving(
 ) -> Iterator[None]:
     """Serve until the context is left; what is in the way is logged, and no more.
 
+    Where another process serves it is tried again, to take over when that one ends.
+
     Args:
         runtime: whom the answers are about.
         state_dir: where the socket is.
         patience: seconds that a client may take.
     """
-    try:
-        listener, inode = listening(state_dir)
-    except (OSError, MidflightError) as exc:
-        why = exc.strerror if isinstance(exc, OSError) else exc
-        _log.warning("no control socket in %s: %s", state_dir, why or exc)
-        yield
-        return
-    server, process = Server(listener, runtime, patience), os.getpid()
-    os.register_at_fork(after_in_child=_abandoned(weakref.ref(server)))
-    threading.Thread(
-        target=server.serve_forever,
-        kwargs={"poll_interval": None},
-        name="midflight-control",
-        daemon=True,
-    ).start()
+    door, process = _Door(runtime, state_dir, patience), os.getpid()
+    door.open()
+    threading.Thread(target=door.serve, name="midflight-control", daemon=True).start()
     try:
         yield
     finally:
         if os.getpid() == process:  # the name is the parent's, as is the thread
-            remove(state_dir, inode)
-            server.end()
+            door.close()
+
+
+class _Door:
+    """The socket of a runtime, once it is free; arguments as of `serving`."""
+
+    def __init__(self, runtime: Runtime, state_dir: Path, patience: float) -> None:
+        self._about = runtime, patience
+        self._folder = state_dir
+        self._server: Server | None = None
+        self._inode = 0
+        self._trouble = ""
+        self._left = threading.Event()
+        self._lock = threading.Lock()
+
+    def open(self) -> None:
+        """Listen if nobody else does; say once what is in the way."""
+        with self._lock:
+            if self._left.is_set():
+                return
+            try:
+                listener, self._inode = listening(self._folder)
+            except (OSError, MidflightError) as exc:
+                why = (isinstance(exc, OSError) and exc.strerror) or str(exc)
+                if why != self._trouble:
+                    _log.warning("no control socket in %s: %s", self._folder, why)
+                self._trouble = why
+                return
+            self._server = Server(listener, *self._about)
+        os.register_at_fork(after_in_child=_abandoned(weakref.ref(self._server)))
+        if self._trouble:
+            _log.info("the control socket in %s is this one's now", self._folder)
+
+    def serve(self) -> None:
+        """Answer as soon as it is open."""
+        while self._server is None:
+            if self._left.wait(_PAUSE):
+                return
+            self.open()
+        forever: Any = None  # the typeshed knows no wait without an end
+        self._server.serve_forever(poll_interval=forever)
+
+    def close(self) -> None:
+        """Answer no more, and let another process in."""
+        with self._lock:
+            self._left.set()
+        if self._server is not None:
+            remove(self._folder, self._inode)
+            self._server.end()
 
 
 def _abandoned(server: weakref.ref[Server]) -> Callable[[], None]:

@@ -140,6 +140,8 @@ def _upgraded(engine: Engine, url: Url) -> tuple[State, State]:
 
 def _migrate(connection: Connection) -> None:
     """Run Alembic on a connection that is in a transaction of ours."""
+    # Its steps say nothing to who only wants to run a service, nor does its import.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     from alembic import command
     from alembic.config import Config
 
@@ -147,6 +149,4 @@ def _migrate(connection: Connection) -> None:
     folder = str(Path(__file__).parent / "migrations")
     config.set_main_option("script_location", folder.replace("%", "%%"))
     config.attributes["connection"] = connection
-    # Its steps say nothing to who only wants to run a service.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     command.upgrade(config, "head")

@@ -16,10 +16,13 @@ _HASH = re.compile(r"\b(\w{12})\w{13,}\b")  # the beginning tells it from others
 
 
 class OutcomeLog:
-    """Says what is new: a failure that repeats at every retry is said once."""
+    """Says what is new: a failure that repeats at every retry is said once.
+
+    Other content that fails for the same reasons has one short line.
+    """
 
     def __init__(self) -> None:
-        self._said = ""
+        self._said = self._digest = ""
 
     @hookimpl
     def on_outcome(self, outcome: Outcome, runtime: Runtime) -> None:
@@ -51,6 +54,13 @@ class OutcomeLog:
                 stays = f"; not brought back: {', '.join(outcome.degraded)}"
             text = f"{outcome.name}, {outcome.reason}{stays}"
             text += f":{faults}" if faults else ""
+            if text == self._said and outcome.digest != self._digest:
+                _log.error(
+                    "still %s, %s: other content, same reason",
+                    outcome.name,
+                    outcome.reason,
+                )
+            self._digest = outcome.digest
         if text and (isinstance(outcome, Applied) or text != self._said):
             self._said = text
             _log.log(level, "%s", text)

@@ -115,6 +115,9 @@ class RefusedError(InvalidConfigurationError):
         ended: the name of the outcome, such as `rejected` or `rolled_back`.
     """
 
+    is_elsewhere = True
+    """Its places are as a running service calls them, wherever that has its files."""
+
     def __init__(self, faults: tuple[Fault, ...], ended: str) -> None:
         self.ended = ended
         super().__init__(faults or Fault(Code.E_STEP, f"the change was {ended}"))

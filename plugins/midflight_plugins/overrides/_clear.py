@@ -51,7 +51,7 @@ def is_in_clear(edit: Edit) -> bool:
     """Tell whether the plugins make a secret of a text that is no reference to one."""
     if edit.value is UNSET:
         return False
-    only = _Only(with_value({}, edit.keys, edit.value))
+    only = Only(with_value({}, edit.keys, edit.value))
     with contextlib.suppress(MidflightError):  # where a reference leads nowhere
         seen = value_at(tree_of(Runtime(only).read()[0]), edit.keys)
         return _is_in_clear(edit.value, seen)
@@ -69,8 +69,8 @@ def _is_in_clear(value: Any, seen: Any) -> bool:
 
 
 @attrs.frozen
-class _Only:
-    """A source of one override, to see what the plugins make of it."""
+class Only:
+    """A source of overrides that are not stored, to see what becomes of them."""
 
     tree: Mapping[str, Any]
     name: str = "override"

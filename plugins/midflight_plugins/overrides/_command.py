@@ -11,14 +11,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
 import click
 
-from midflight import Place
-from midflight.errors import SourceUnavailableError, dotted, plain
+from midflight import Fault, Place
+from midflight.errors import (
+    InvalidConfigurationError,
+    MidflightError,
+    SourceUnavailableError,
+    dotted,
+    plain,
+)
 from midflight_plugins.overrides._change import ANY, Nobody, RefusedError, Written
-from midflight_plugins.overrides._clear import Secrets, is_in_clear
-from midflight_plugins.overrides._edit import keys_of, path_text
-from midflight_plugins.overrides._planned import UNSET, Edit
+from midflight_plugins.overrides._clear import Only, Secrets, is_in_clear
+from midflight_plugins.overrides._edit import Tree, keys_of
+from midflight_plugins.overrides._planned import (
+    UNSET,
+    Edit,
+    Head,
+    Look,
+    Planned,
+    unlooked,
+)
 from midflight_plugins.overrides._process import Process
 from midflight_plugins.overrides._settings import STORE, state_dir, store_uri
 from midflight_plugins.overrides._source import OverridesSource
@@ -94,18 +108,21 @@ def change(
 
     Raises:
         click.ClickException: if nothing is set there.
-        MidflightError: if it is refused, or not stored.
+        MidflightError: if it is refused, or does not fit, or is not stored.
     """
     edit, source = Edit(keys_of(path), value), opened(store)
-    process = _process(folder)  # before anything is stored
+    process, has_store = _process(folder, source)  # before anything is stored
+    asked = process if has_store else None
     who = _author() if author is None else author
-    told = process.state_dir if process else None
-    writer = source.writer(process or Nobody(), who, message, told)
+    told = asked.state_dir if asked else None
+    if not asked:
+        edit = attrs.evolve(edit, look=_look(edit))
+    writer = source.writer(asked or Nobody(), who, message, told)
     expected: Any = ANY if expect is None else None if expect == "none" else expect
     try:
         written = writer.write(edit, expected)
     except KeyError:
-        msg = f"nothing is set at {path_text(edit.keys)}"
+        msg = f"nothing is set at {dotted(edit.keys)}"
         raise click.ClickException(msg) from None
     except RefusedError as exc:
         if exc.ended == "rejected":
@@ -115,18 +132,49 @@ def change(
     _say(edit, written, form, source)
     if is_in_clear(edit):
         _warn(
-            f"{path_text(edit.keys)} looks secret and is stored in clear; set a "
+            f"{dotted(edit.keys)} looks secret and is stored in clear; set a "
             "reference instead, such as '${file:/run/secrets/name}'"
         )
-    if process and written.state == "applied" and not process.shows(written.version):
-        where = process.state_dir
-        msg = f"no layer of the process in {where} is at that version of the store"
-        _warn(msg)
+    is_stored = written.state == "stored"
+    if process and is_stored and not (asked and asked.has_store()):
+        _warn(
+            f"the service in {process.state_dir} was not asked: no layer of it holds "
+            f"{source.name}"
+        )
     return 0
 
 
-def _process(folder: str | None) -> Process | None:
-    """Return the process to ask, `None` if the settings lead to none that runs.
+def _look(edit: Edit) -> Look:
+    """Return what refuses an override that does not fit, where nobody else can.
+
+    It is checked with the configuration that the settings name, if they name one.
+    """
+    ctx = click.get_current_context(silent=True)
+    checked = getattr(ctx.find_root().obj if ctx else None, "checked", None)
+
+    def look(head: Head, tree: Tree) -> None:
+        after, before = (_faults(checked, each) for each in (tree, head.tree))
+        if brought := Planned(tree, (edit,)).brought(after, before):
+            raise InvalidConfigurationError(brought)
+
+    return look if checked else unlooked
+
+
+def _faults(checked: Any, tree: Tree) -> tuple[Fault, ...]:
+    """Return what is wrong with a configuration; nothing if it cannot be read here."""
+    try:
+        found: tuple[Fault, ...] = checked(Only(tree))
+    except MidflightError:
+        return ()
+    return found
+
+
+def _process(
+    folder: str | None, source: OverridesSource
+) -> tuple[Process | None, bool]:
+    """Return the process to look at, and whether it may have the store as a layer.
+
+    There is none if the settings lead to none that runs.
 
     Raises:
         SourceUnavailableError: the one that was named does not answer, or the other
@@ -134,17 +182,16 @@ def _process(folder: str | None) -> Process | None:
     """
     found = folder or state_dir()
     if not found:
-        return None
-    process = Process(Path(found))
+        return None, False
+    process = Process(Path(found), source)
     try:
-        process.shows("")
+        return process, process.has_store()
     except SourceUnavailableError as exc:
         if folder or not isinstance(exc.__cause__, (*_NOBODY, PermissionError)):
             raise
         if isinstance(exc.__cause__, PermissionError):
             _warn(f"the process in {found} is not asked: permission denied")
-        return None
-    return process
+        return None, False
 
 
 def _warn(text: str) -> None:
@@ -155,7 +202,7 @@ def _say(edit: Edit, written: Written, form: str, source: OverridesSource) -> No
     value = edit.value
     shown = {} if value is UNSET else {"value": Secrets(source).shown(edit.keys, value)}
     data = {
-        "path": path_text(edit.keys),
+        "path": dotted(edit.keys),
         **shown,
         "version": written.version,
         "changed": written.changed,
@@ -221,7 +268,7 @@ def listed(store: str | None, form: str) -> None:
     found, secrets = source.list(), Secrets(source)
     rows = [
         {
-            "path": path_text(each.path),
+            "path": dotted(each.path),
             "value": secrets.shown(each.path, each.value),
             "file": each.place and each.place.source,
             "line": each.place and each.place.line,

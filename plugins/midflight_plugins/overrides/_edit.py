@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from midflight import Document, Fault, Secret
 from midflight.errors import Code, InvalidConfigurationError, dotted, shown
+from midflight_plugins import api
 
 Keys = tuple[str, ...]
 Tree = Mapping[str, Any]
 
 _DEEPEST = 64  # as deep as a document may be
 _SINGLE = {str, int, float, bool, type(None)}
-_PART = re.compile(r'(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<bare>[^."\[\]]+)')
 _RULE = 'keys with dots between them, as in `modules.web.config.port`; quote "a.b"'
 
 
@@ -29,7 +27,10 @@ def keys_of(path: str | Sequence[str | int]) -> Keys:
     Raises:
         InvalidConfigurationError: if it is no path to a value.
     """
-    keys = tuple(_split(path) if isinstance(path, str) else path)
+    try:
+        keys = api.keys_of(path) if isinstance(path, str) else tuple(path)
+    except ValueError:
+        raise _no_path(path, listed="[" in str(path)) from None
     if not keys or not all(isinstance(key, str) and key for key in keys):
         raise _no_path(path, listed=any(isinstance(key, int) for key in keys))
     if len(keys) > _DEEPEST:
@@ -38,38 +39,11 @@ def keys_of(path: str | Sequence[str | int]) -> Keys:
     return tuple(map(str, keys))
 
 
-def _split(path: str) -> Iterator[str]:
-    at = 0
-    while True:
-        found = _PART.match(path, at)
-        if found is None:
-            raise _no_path(path, listed="[" in path)
-        try:
-            quoted = found["quoted"]
-            yield json.loads(quoted) if quoted else found["bare"]
-        except ValueError:
-            raise _no_path(path) from None
-        at = found.end()
-        if at == len(path):
-            return
-        if path[at] != ".":
-            raise _no_path(path, listed="[" in path)
-        at += 1
-
-
 def _no_path(path: object, *, listed: bool = False) -> InvalidConfigurationError:
     hint = "a list is replaced whole: set the list itself" if listed else ""
     msg = "no path to a value"
     return InvalidConfigurationError(
         Fault(Code.E_VALUE, msg, found=shown(path), expected=_RULE, hint=hint)
-    )
-
-
-def path_text(keys: Keys) -> str:
-    """Write keys as `keys_of` reads them."""
-    return ".".join(
-        key if _PART.fullmatch(key) and key[0] != '"' else json.dumps(key)
-        for key in keys
     )
 
 
@@ -109,7 +83,7 @@ def _with_value(tree: Tree, keys: Keys, value: Any, above: Keys) -> dict[str, An
             here,
             found=shown(below),
             expected="a mapping",
-            hint=f"unset `{path_text(here)}` first",
+            hint=f"unset `{dotted(here)}` first",
         )
         raise InvalidConfigurationError(fault)
     return {**tree, key: _with_value(below, rest, value, here)}

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from midflight.errors import ConflictError
+from midflight.errors import ConflictError, dotted
 from midflight_plugins.api import AnswerError, Client
 from midflight_plugins.overrides._command import say, say_list
-from midflight_plugins.overrides._edit import keys_of, path_text
+from midflight_plugins.overrides._edit import keys_of
 from midflight_plugins.overrides._planned import UNSET
 
 _PATH = "overrides"
@@ -40,7 +40,7 @@ def change(
         ConflictError: if the store is at another version.
         AnswerError: if the service refuses it; it is not kept.
     """
-    where = path_text(keys_of(path))
+    where = dotted(keys_of(path))
     headers = {"If-Match": "*" if expect is None else _tag(client, expect)}
     method, body = ("DELETE", None) if value is UNSET else ("PUT", {"value": value})
     query = {"path": where, "message": message or None, "restart": "allow"}

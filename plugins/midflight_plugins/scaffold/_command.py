@@ -79,10 +79,15 @@ def _make(kind: str, name: str, folder: Path, *run: str) -> None:
     try:
         count = write(project, folder)
     except FileExistsError as exc:
-        msg = f"{plain(str(exc))} is there already; nothing was written"
-        raise click.BadParameter(msg, param_hint="--dir") from exc
+        msg = (
+            f"{plain(str(exc))} is there already; nothing was written: "
+            "name another folder with --dir, or remove that one"
+        )
+        raise click.UsageError(msg) from exc
     except OSError as exc:
-        raise click.BadParameter(plain(str(exc)), param_hint="--dir") from exc
+        where = plain(str(folder))
+        msg = f"the project cannot be written to {where}: {plain(str(exc))}"
+        raise click.UsageError(msg) from exc
     here = folder if folder.is_absolute() else f"./{folder}"
     click.echo(f"{project.distribution}: {count} files in {plain(str(folder))}; next:")
     for line in (

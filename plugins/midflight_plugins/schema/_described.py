@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import attrs
 
-from midflight.errors import Path, shown
+from midflight.errors import Path, PluginError, shown
 
 if TYPE_CHECKING:
     from midflight import Runtime
@@ -165,8 +165,10 @@ def said_of(runtime: Runtime, type_name: str) -> Described | None:
         try:
             schema = runtime.schema(type_name)
         except Exception as exc:  # noqa: BLE001  # no plugin's fault may spoil a plan
+            # A type that is not there is refused, with all that are known.
+            level = logging.DEBUG if type(exc) is PluginError else logging.WARNING
             text = "nothing is known of the configuration of module type `%s`: %s"
-            _log.warning(text, type_name, exc)
+            _log.log(level, text, type_name, exc)
             return None
         known[type_name] = None if schema is None else Described.by(schema)
     return known[type_name]

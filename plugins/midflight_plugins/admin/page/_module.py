@@ -51,7 +51,7 @@ def with_module(
         "module.html",
         module=found,
         etag=etag,
-        rows=_rows(explained["values"], f"modules.{name}.config.", found["marks"]),
+        rows=_rows(explained["values"], f"{explained['path']}.config.", found["marks"]),
         editable=visit.caller is not None and visit.caller.may("write", name),
         text=written(found["config"]) if text is None else text,
         edited=text is not None,
