@@ -121,6 +121,12 @@ LOSSES = (
         "first load", ("load, first", "midflight"), ("load", "pyyaml.safe_load"), ALL
     ),
     reading(
+        "first load with fast",
+        ("load, first", "midflight, extra fast"),
+        ("load", "pyyaml.CSafeLoader"),
+        ALL,
+    ),
+    reading(
         "first load of YAML beside TOML",
         ("load, first", "midflight"),
         ("TOML", "tomllib.loads of the whole"),
