@@ -99,8 +99,7 @@ class Document:
         """Build a document from parsed configuration; the input is copied.
 
         Args:
-            raw: the top-level mapping; `modules` is a list of entries with `name`,
-                or a mapping of entries by name.
+            raw: the top level; `modules` is a list of entries, or a mapping by name.
             positions: finds the place of a path, for errors.
 
         Raises:
@@ -148,8 +147,7 @@ class Document:
         """Module names, each after those it depends on, else in document order.
 
         Raises:
-            InvalidConfigurationError: `E_DEP` for a dependency that is not there,
-                `E_CYCLE` for modules that wait for each other.
+            InvalidConfigurationError: `E_DEP` for one not there, `E_CYCLE` for a ring.
         """
         needs = {name: m.depends_on for name, m in self.modules.items() if m.depends_on}
         if not needs:
@@ -187,7 +185,9 @@ class Document:
             changed: the names of the modules that differ.
         """
         new, old = self.modules, other.modules
-        if all(new[name].depends_on == old[name].depends_on for name in changed):
+        if [*new] == [*old] and all(
+            new[name].depends_on == old[name].depends_on for name in changed
+        ):
             object.__setattr__(self, "build_order", other.build_order)
         self.share_digests(other, changed)
 

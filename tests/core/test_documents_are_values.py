@@ -516,6 +516,17 @@ def test_a_change_gives_the_document_that_a_new_process_would_have(edits):
             assert found.build_order == alone.build_order
 
 
+def test_modules_in_another_order_are_built_in_that_order():
+    """Those that need nothing of each other go as the document has them."""
+    source = FakeSource({"modules": entries(3)})
+    with Runtime(source, modules={"plain": Plain}) as runtime:
+        backwards = reversed(entries(3, m1={"config": {"rate": 9}}).items())
+        source.set({"modules": dict(backwards)})
+        runtime.reload()
+
+        assert runtime.snapshot.document.build_order == ("m2", "m1", "m0")
+
+
 class Watched(FrozenDict):
     """A mapping that notes which of its items were asked for by name."""
 

@@ -82,3 +82,16 @@ def test_stops_after_so_many_faults(write: Any, faults_of: Any) -> None:
     text = "".join(f"k{at}: NO\n" for at in range(5_000))
 
     assert len(faults_of(FileSource(write({"app.yaml": text})))) == 100
+
+
+@pytest.mark.parametrize("name", ["a", "1"])
+def test_a_module_that_is_named_by_a_number_draws_no_fault(
+    write: Any, faults_of: Any, name: str
+) -> None:
+    """Modules are counted from 0, and one may be called `1`."""
+    text = f'[[modules]]\nname = "{name}"\ntype = "t"\n'
+    text += '[[modules]]\nname = "b"\ntype = "t"\nconfig = {x = nan}\n'
+
+    [fault] = faults_of(FileSource(write({"app.toml": text})))
+
+    assert (fault.place.line, fault.place.column) == (7, 10)

@@ -82,6 +82,15 @@ CHANGES: dict[str, tuple[Change, list[str]]] = {
         lambda raw: at(raw, "a")["config"].update(rate="yes"),
         ["-       rate: 1250  # why so many", '+       rate: "yes" # why so many'],
     ),
+    "nothing but the end of a line": (
+        lambda raw: at(raw, "a")["config"].update(text="\n"),
+        [
+            "-       text: |",
+            '+       text: "\\n"',
+            "-         # no comment",
+            "-         line",
+        ],
+    ),
     "a key more": (
         lambda raw: at(raw, "b")["config"].update(w=1),
         [

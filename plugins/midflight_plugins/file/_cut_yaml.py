@@ -21,7 +21,11 @@ from midflight_plugins.file._text import Parsed, Spot, spot_at
 _HEAD = re.compile(r"^modules:[ ]*(?:#.*)?\n(?:[ ]*(?:#.*)?\n)*( *)- ", re.MULTILINE)
 _UNSAFE = re.compile("[\t\r\x85\u2028\u2029\ufeff]|^(?:%|---|\\.\\.\\.)", re.MULTILINE)
 # A block that begins with an empty line is judged by the line after the entry, too.
-_BLANK = re.compile(r"[|>][-+0-9]*[ ]*(?:#[^\n]*)?\n[ ]*(?:\n|$)")
+_BLANK = re.compile(
+    r"^(?:(?![|>][-+0-9]*[ ]*(?:#|\n))[^\n])*+"
+    r"[|>][-+0-9]*[ ]*(?:#[^\n]*)?\n[ ]*(?:\n|\Z)",
+    re.MULTILINE,
+)
 
 
 def cut(parsed: Parsed, count: int) -> tuple[int, list[int]] | None:

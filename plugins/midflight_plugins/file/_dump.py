@@ -91,7 +91,8 @@ def quoted(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [quoted(each) for each in value]
     if isinstance(value, str):
-        plain = resolve(value) == value and not _BREAKS.intersection(value)
+        has_break = _BREAKS.intersection(value) or not value.strip("\n")
+        plain = resolve(value) == value and not has_break
         return value if plain else DoubleQuotedScalarString(value)
     if value is None or isinstance(value, bool | int | float):
         return value

@@ -21,10 +21,10 @@ from midflight_plugins.file._unit import Unit
 _LARGEST = 65_536  # bytes that take the round trip at once: some 0.5 s
 # What stands before and behind a document is no part of it, and is kept to the byte.
 _FRONT = re.compile(
-    r"\ufeff?(?:(?:[ ]*(?:#[^\n]*)?|%[^\n]*)\r?\n)*---[ ]*(?:#[^\n]*)?\r?\n|\ufeff?"
+    r"\ufeff?(?:(?:[ ]*(?:#[^\n]*+)?|%[^\n]*+)\r?\n)*---[ ]*(?:#[^\n]*+)?\r?\n|\ufeff?"
 )
 _BACK = re.compile(
-    r"^\.\.\.[ ]*(?:#[^\n]*)?(?:\r?\n(?:[ ]*(?:#[^\n]*)?\r?\n)*)?\Z", re.MULTILINE
+    r"^\.\.\.[ ]*(?:#[^\n]*+)?(?:\r?\n(?:[ ]*(?:#[^\n]*+)?\r?\n)*)?\Z", re.MULTILINE
 )
 _Modules = Mapping[str, ModuleConfig]
 

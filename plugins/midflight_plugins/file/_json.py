@@ -26,7 +26,8 @@ from midflight_plugins.file._text import (
 _SHOWN = 60
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _OTHERS = bytes(set(range(256)) - set(b'[]{}"'))
-_TOKEN = re.compile(r'[ \t\r\n]*(?:("(?:[^"\\]|\\.)*")|([{}\[\],:])|([^\s{}\[\],:"]+))')
+# A string that nobody closes is a token, too: else each quote in it is one more search.
+_TOKEN = re.compile(r'("(?:[^"\\]|\\.)*+"?)|([{}\[\],:])|([^\s{}\[\],:"]+)')
 
 
 def parse(text: str, source: str, limits: Limits, *, record: bool = False) -> Parsed:

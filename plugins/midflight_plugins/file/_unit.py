@@ -95,7 +95,8 @@ class Unit:
         spots, top = self._near(path), 2
         if spots is None:
             spots, top = self._look_up(), 0
-            if len(path) > 1 and path[0] == "modules" and path not in spots:
+            is_named = len(path) > 1 and isinstance(path[1], str)
+            if is_named and path[0] == "modules" and path not in spots:
                 row = self._rows.get(str(path[1]))
                 path = path if row is None else ("modules", row, *path[2:])
         rest = path[top:]
