@@ -70,8 +70,12 @@ def _step(key: str | int) -> str:
 
     if isinstance(key, int):
         return f"[{key}]"
-    is_plain = key and not any(map(key.count, '."[]'))
-    return f".{key if is_plain else json.dumps(key, ensure_ascii=False)}"
+    text = str(key)  # a foreign key may be anything
+    return "." + (
+        text
+        if text and not any(map(text.count, '."[]'))
+        else json.dumps(text, ensure_ascii=False)
+    )
 
 
 def shown(value: object, limit: int = 40) -> str:

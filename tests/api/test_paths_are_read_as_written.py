@@ -31,6 +31,14 @@ def test_a_plain_path_is_written_plainly():
 
 
 @pytest.mark.parametrize(
+    ("key", "text"), [(1.5, 'a."1.5"'), (b"x", "a.b'x'"), (None, "a.None")]
+)
+def test_a_foreign_key_of_any_type_is_written(key, text):
+    """To tell a fault of somebody else's must not fail."""
+    assert dotted(("a", key)) == text
+
+
+@pytest.mark.parametrize(
     "path", ["", "a.", ".a", "a..b", 'a"b', "a[x]", '"a"b', "a.[0]"]
 )
 def test_what_is_no_path_is_refused(path):

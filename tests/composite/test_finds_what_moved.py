@@ -213,6 +213,7 @@ def test_each_leaf_knows_its_layer_and_place(tmp_path):
     assert place(("modules", "old", "type")).layer == "files/prod"
     assert place(("app", "x")) == Place("memory", layer="top")
     assert place((*web, "config", "never")).layer == "files/prod"
+    assert place(("modules", "of a plugin", "config")) is None
 
 
 def test_a_finder_that_raises_hides_no_place():

@@ -262,6 +262,25 @@ def test_an_override_that_mends_is_kept_beside_what_is_wrong(named, tmp_path):
     assert "modules.log.config.lvl" in run("list")
 
 
+@pytest.mark.usefixtures("named")
+def test_a_secret_that_only_the_service_has_may_be_referred_to():
+    """Who sets an override need not be able to read what it refers to."""
+    said = run("set", "application.password", "${file:/run/secrets/not-here}")
+
+    assert "stored, not yet applied" in said
+
+
+@pytest.mark.usefixtures("named")
+def test_values_of_the_admin_of_the_settings_are_set_while_nobody_runs():
+    """Its module stands in no file, and is checked like those that do."""
+    admin = {"MIDFLIGHT_ADMIN": "127.0.0.1:0"}
+    said = run("set", "modules.admin.config.body_limi", "9", code=1, **admin)
+    run("set", "modules.admin.config.body_limit", "2000000", **admin)
+
+    assert "error[E_UNKNOWN]" in said
+    assert "body_limit" in run("list")
+
+
 @pytest.mark.parametrize("there", ["none", "empty", "dead", "file"])
 def test_where_no_service_answers_it_is_only_stored(store, tmp_path, there):
     """A state directory of the settings need not be one of a running service."""

@@ -17,6 +17,7 @@ class Beneath:
 
     It is no layer, since what is read is also what is kept as the last good: that
     would bring back an admin that nobody asks for, or know none that somebody does.
+    So no layer takes it away either; who does not want it leaves `--admin` out.
 
     Args:
         address: where it listens, unless a layer says otherwise.

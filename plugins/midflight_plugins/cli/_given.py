@@ -74,6 +74,7 @@ class Given(Mapping[str, Any]):
             MidflightError: if it cannot be read.
         """
         from midflight import Runtime
+        from midflight_plugins.cli._beneath import Beneath
         from midflight_plugins.cli._layers import source
         from midflight_plugins.cli._options import Sources
 
@@ -84,8 +85,9 @@ class Given(Mapping[str, Any]):
         registry, allowed = known.registry(), known.allowed
         layers = (*known.uris, {"name": "overrides", "source": highest})
         whole = source(layers, {"merge": settings["merge"]}, registry, allowed)
-        types = known.types()
-        return Runtime(whole, plugins=allowed, modules=types, registry=registry).check()
+        admin, types = settings["admin"], known.types()
+        plugins = (*allowed, *([Beneath(admin)] if admin else []))
+        return Runtime(whole, plugins=plugins, modules=types, registry=registry).check()
 
     def __getitem__(self, name: str) -> Any:
         settings = self.resolve()

@@ -57,9 +57,10 @@ def place_in(layers: Sequence[Given], path: Path) -> Place | None:
     """Return the place of what set a path, in the highest layer that has it.
 
     For a path that nothing sets it is where it was removed, else the place of the
-    nearest parent.
+    nearest parent. A module that no layer has was added by a plugin, and has none.
     """
-    for end in range(len(path), -1, -1):
+    least = 2 if path[:1] == ("modules",) and len(path) > 1 else 0
+    for end in range(len(path), least - 1, -1):
         for layer in reversed(layers):
             depth = _reach(layer.document, path[:end])
             if depth >= 0:

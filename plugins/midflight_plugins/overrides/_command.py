@@ -16,6 +16,7 @@ import click
 
 from midflight import Fault, Place
 from midflight.errors import (
+    Code,
     InvalidConfigurationError,
     MidflightError,
     SourceUnavailableError,
@@ -153,7 +154,8 @@ def _look(edit: Edit) -> Look:
     checked = getattr(ctx.find_root().obj if ctx else None, "checked", None)
 
     def look(head: Head, tree: Tree) -> None:
-        after, before = (_faults(checked, each) for each in (tree, head.tree))
+        after = _faults(checked, tree)
+        before = _faults(checked, head.tree) if after else ()
         if brought := Planned(tree, (edit,)).brought(after, before):
             raise InvalidConfigurationError(brought)
 
@@ -161,12 +163,15 @@ def _look(edit: Edit) -> Look:
 
 
 def _faults(checked: Any, tree: Tree) -> tuple[Fault, ...]:
-    """Return what is wrong with a configuration; nothing if it cannot be read here."""
+    """Return what is wrong with a configuration; nothing if it cannot be read here.
+
+    A secret that cannot be had here may be there where the service runs.
+    """
     try:
         found: tuple[Fault, ...] = checked(Only(tree))
     except MidflightError:
         return ()
-    return found
+    return tuple(fault for fault in found if fault.code is not Code.E_SECRET)
 
 
 def _process(
