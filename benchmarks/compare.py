@@ -5,8 +5,8 @@
 What stands beside Midflight in a table, floors and peers, tells how much the machine
 itself moved; that is taken off times, not off sizes. What takes less than a millisecond
 at a time tells nothing about it. A minimum and its median have moved if both did, and
-the same way; for other times of a row, and for a p99, it takes more. Rows of ours that
-are gone, were not measured, lost more changes or import more are named, too.
+the same way; for other times of a row, a p99 and a count it takes more. Rows of ours
+that are gone, were not measured, lost more changes or import more are named, too.
 
 It ends with status 1 if anything of ours got worse by any of this, and with 0 if not.
 """
@@ -24,7 +24,7 @@ from results import FIRST_FIGURE, FOUND, PROFILE, Results, figures, identity, re
 
 ENOUGH = 3  # rows of others that a table needs to tell about the machine by itself
 LEAST = 1.0  # ms that such a row takes; other units are those of long batches
-BESIDE, TAIL = 2.0, 5.0  # what counts of other times of a row, and of a p99
+BESIDE, TAIL = 2.0, 5.0  # what counts of other times of a row; of a p99 and a count
 SIZE = re.compile(r"\b(MB|kB|wakes|per s)\b")  # the same on a slower machine
 WORSE = ("gone", "not measured", "lost", "imports", "more")
 PLACE = ("python", "gil", "system", "processor", "cores", "quick")
@@ -101,9 +101,9 @@ def verdict(times: dict[str, float], drift: float, least: float) -> str:
 def bound(each: dict, least: float) -> float:
     """Return from what ratio on a figure has moved; chance moves a lone one further."""
     *_, last = names = [*each["times"]]
-    if len(names) > 1 or SIZE.search(last) or "p50" not in each["new"]:
+    if len(names) > 1 or last.endswith("MB"):
         return least
-    return max(least, TAIL if last == "p99" else BESIDE)
+    return max(least, TAIL if last == "p99" or SIZE.search(last) else BESIDE)
 
 
 def moved(old: Results, new: Results, least: float) -> list[dict]:

@@ -219,6 +219,14 @@ LOSSES = (
         figure="MB",
     ),
     Loss(
+        "resident while idle, MB",
+        "idle",
+        {"way": "midflight"},
+        {"way": "watchdog Observer"},
+        ALL,
+        figure="RSS, MB",
+    ),
+    Loss(
         "idle, ms of CPU a minute",
         "idle",
         {"way": "midflight"},

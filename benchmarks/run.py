@@ -33,7 +33,7 @@ PARTS = (
 SIZES = ("--sizes", "10", "1000", "10000")
 QUICK = {"memory": SIZES, "admin": SIZES, "restart": ("--sizes", "1000", "10000")}
 # What is measured once more with ruamel.yaml in pure Python, and kept by another name.
-PROCESS = ("--quick", "--sizes", "10000", "--programs", "process")
+PROCESS = ("--sizes", "10000", "--programs", "process")
 PURE = {"restart": ("restart-pure", PROCESS)}
 
 
@@ -42,7 +42,8 @@ def run(part: str, folder: pathlib.Path, *, quick: bool) -> str:
     options = ("--quick", *QUICK.get(part, ())) if quick else ()
     text = kept(part, folder / f"{part}.json", options, {})
     if part in PURE:
-        name, options = PURE[part]
+        name, more = PURE[part]
+        options = ("--quick", *more) if quick else more
         to = folder / f"{name}.json"
         text += kept(part, to, options, {"MIDFLIGHT_YAML": "pure"})
     return text

@@ -13,6 +13,8 @@ OURS = {"way": "midflight", "n": 9, "min": 1.0, "p50": 1.0, "p99": 2.0, "lost": 
 PASS = {"modules": 10, "p50": 1.0, "whole pass, p50": 1.5, "nothing changed, p50": 0.5}
 LIBRARIES, RSS = "large libraries it imports", "peak RSS, MB"
 IMPORTED = {"program": "import midflight", LIBRARIES: "none"}
+WAKES, CPU = "wakes a minute", "CPU, ms a minute"
+IDLE = {"way": "midflight", "s": 10, CPU: 10.0, WAKES: 30.0, RSS: 30.0}
 RESIDENT = {"program": "midflight check", "n": 5, "min": 1.0, "p50": 1.0, RSS: 30.0}
 
 
@@ -98,6 +100,9 @@ def test_what_takes_microseconds_says_nothing_of_the_machine(scripts, kept):
         ([IMPORTED], [IMPORTED | {LIBRARIES: "sqlalchemy asyncio"}], "sqlalchemy"),
         ([RESIDENT], [RESIDENT | {RSS: 90.0}], RSS),
         ([RESIDENT | {RSS: "< 30"}], [RESIDENT | {RSS: 90.0}], RSS),
+        ([IDLE], [IDLE | {WAKES: 300.0}], WAKES),
+        ([IDLE], [IDLE | {CPU: 30.0}], CPU),
+        ([IDLE], [IDLE | {RSS: 40.0}], RSS),
     ],
 )
 def test_what_got_worse_is_named_and_ends_with_1(compared, old, new, said):
@@ -119,6 +124,7 @@ def test_what_got_worse_is_named_and_ends_with_1(compared, old, new, said):
         ([OURS], [OURS | {"p99": 6.0}], "nothing of ours moved"),
         ([PASS], [PASS | {"whole pass, p50": 2.5}], "nothing of ours moved"),
         ([{"way": "caddy", "n": 3}], [], "nothing of ours moved"),
+        ([IDLE], [IDLE | {WAKES: 60.0, CPU: 12.0}], "nothing of ours moved"),
         ([IMPORTED | {LIBRARIES: "click"}], [IMPORTED], "nothing of ours moved"),
     ],
 )
