@@ -5,7 +5,7 @@
 What stands beside Midflight in a table, floors and peers, tells how much the machine
 itself moved; that is taken off times, not off sizes. What takes less than a millisecond
 at a time tells nothing about it. A minimum and its median have moved if both did, and
-the same way; for other times of a row, a p99 and a count it takes more. Rows of ours
+the same way; for other times of a row, a p99, kB and counts it takes more. Rows of ours
 that are gone, were not measured, lost more changes or import more are named, too.
 
 It ends with status 1 if anything of ours got worse by any of this, and with 0 if not.
@@ -24,7 +24,7 @@ from results import FIRST_FIGURE, FOUND, PROFILE, Results, figures, identity, re
 
 ENOUGH = 3  # rows of others that a table needs to tell about the machine by itself
 LEAST = 1.0  # ms that such a row takes; other units are those of long batches
-BESIDE, TAIL = 2.0, 5.0  # what counts of other times of a row; of a p99 and a count
+BESIDE, TAIL = 2.0, 5.0  # what counts of other times of a row; of a p99, kB or a count
 SIZE = re.compile(r"\b(MB|kB|wakes|per s)\b")  # the same on a slower machine
 WORSE = ("gone", "not measured", "lost", "imports", "more")
 PLACE = ("python", "gil", "system", "processor", "cores", "quick")

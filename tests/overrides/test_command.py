@@ -263,11 +263,22 @@ def test_an_override_that_mends_is_kept_beside_what_is_wrong(named, tmp_path):
 
 
 @pytest.mark.usefixtures("named")
-def test_a_secret_that_only_the_service_has_may_be_referred_to():
+@pytest.mark.parametrize("value", ["${file:/run/secrets/not-here}", "${NOT_HERE}"])
+@pytest.mark.parametrize("form", ["%s", '["a", "%s"]'])
+def test_what_only_the_service_has_may_be_referred_to(value, form):
     """Who sets an override need not be able to read what it refers to."""
-    said = run("set", "application.password", "${file:/run/secrets/not-here}")
+    said = run("set", "application.password", form % value)
 
     assert "stored, not yet applied" in said
+
+
+@pytest.mark.usefixtures("named")
+def test_a_secret_that_nothing_would_hide_is_refused_though_nobody_runs():
+    """It is wrong wherever it is read."""
+    said = run("set", "application.password", "12345678", code=1)
+
+    assert "error[E_SECRET]" in said
+    assert run("list") == "no overrides\n"
 
 
 @pytest.mark.usefixtures("named")

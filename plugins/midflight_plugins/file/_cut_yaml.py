@@ -21,8 +21,9 @@ from midflight_plugins.file._text import Parsed, Spot, spot_at
 _HEAD = re.compile(r"^modules:[ ]*(?:#.*)?\n(?:[ ]*(?:#.*)?\n)*( *)- ", re.MULTILINE)
 _UNSAFE = re.compile("[\t\r\x85\u2028\u2029\ufeff]|^(?:%|---|\\.\\.\\.)", re.MULTILINE)
 # A block that begins with an empty line is judged by the line after the entry, too.
+# The first header of a line decides. Not possessive: Python 3.11.2 then skips matches.
 _BLANK = re.compile(
-    r"^(?:(?![|>][-+0-9]*[ ]*(?:#|\n))[^\n])*+"
+    r"^(?:(?![|>][-+0-9]*[ ]*(?:#|\n))[^\n])*"
     r"[|>][-+0-9]*[ ]*(?:#[^\n]*)?\n[ ]*(?:\n|\Z)",
     re.MULTILINE,
 )

@@ -27,7 +27,7 @@ _SHOWN = 60
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _OTHERS = bytes(set(range(256)) - set(b'[]{}"'))
 # A string that nobody closes is a token, too: else each quote in it is one more search.
-_TOKEN = re.compile(r'("(?:[^"\\]|\\.)*+"?)|([{}\[\],:])|([^\s{}\[\],:"]+)')
+_TOKEN = re.compile(r'("(?:[^"\\]|\\.)*"?)|([{}\[\],:])|([^\s{}\[\],:"]+)')
 
 
 def parse(text: str, source: str, limits: Limits, *, record: bool = False) -> Parsed:

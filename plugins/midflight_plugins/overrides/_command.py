@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
 import os
@@ -163,15 +164,23 @@ def _look(edit: Edit) -> Look:
 
 
 def _faults(checked: Any, tree: Tree) -> tuple[Fault, ...]:
-    """Return what is wrong with a configuration; nothing if it cannot be read here.
-
-    A secret that cannot be had here may be there where the service runs.
-    """
+    """Return what is wrong with a configuration; nothing if it cannot be read here."""
     try:
         found: tuple[Fault, ...] = checked(Only(tree))
     except MidflightError:
         return ()
-    return tuple(fault for fault in found if fault.code is not Code.E_SECRET)
+    return tuple(fault for fault in found if not _may_be_there(fault, tree))
+
+
+def _may_be_there(fault: Fault, tree: Tree) -> bool:
+    """Tell whether a text refers to what is not here, but may be at the service."""
+    if fault.code not in {Code.E_ENV, Code.E_SECRET}:
+        return False
+    value: Any = tree
+    with contextlib.suppress(LookupError, TypeError):
+        for key in fault.path:
+            value = value[key]
+    return isinstance(value, str)
 
 
 def _process(
