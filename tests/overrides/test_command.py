@@ -232,11 +232,18 @@ def named(store, tmp_path):
 
 
 @pytest.mark.usefixtures("named")
-def test_what_does_not_fit_is_refused_though_nobody_runs():
+@pytest.mark.parametrize(
+    ("path", "value", "code"),
+    [
+        ("modules.log.config.loggers.shop.audit.level", "DEBUG", "E_UNKNOWN"),
+        ("application.password", "12345678", "E_SECRET"),
+    ],
+)
+def test_what_does_not_fit_is_refused_though_nobody_runs(path, value, code):
     """It is checked with the configuration of the settings, before it is stored."""
-    said = run("set", "modules.log.config.loggers.shop.audit.level", "DEBUG", code=1)
+    said = run("set", path, value, code=1)
 
-    assert "error[E_UNKNOWN]" in said
+    assert f"error[{code}]" in said
     assert run("list") == "no overrides\n"
 
 
@@ -270,15 +277,6 @@ def test_what_only_the_service_has_may_be_referred_to(value, form):
     said = run("set", "application.password", form % value)
 
     assert "stored, not yet applied" in said
-
-
-@pytest.mark.usefixtures("named")
-def test_a_secret_that_nothing_would_hide_is_refused_though_nobody_runs():
-    """It is wrong wherever it is read."""
-    said = run("set", "application.password", "12345678", code=1)
-
-    assert "error[E_SECRET]" in said
-    assert run("list") == "no overrides\n"
 
 
 @pytest.mark.usefixtures("named")
